@@ -1,0 +1,142 @@
+"""The values of the domain: frozen, compared by content, without behaviour.
+
+Prices are `Decimal` inside and decimal text on every wire (see `money`). Times are integer milliseconds
+since the Unix epoch in UTC. `None` always means unknown, never zero.
+"""
+
+import re
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+SYMBOL: Final = re.compile(r"[A-Z0-9]{1,12}")
+"""What a symbol looks like; use `fullmatch`."""
+
+MINUTE: Final = 60_000
+DAY: Final = 86_400_000
+
+State: TypeAlias = Literal["live", "stale", "held", "closed", "pending"]
+Basis: TypeAlias = Literal["history", "exchange"]
+Language: TypeAlias = Literal["ko", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("ko", "en")
+
+
+class Instant(NamedTuple):
+    """One moment on two clocks: ages and timers use `mono`, everything shown uses `wall`."""
+
+    wall: int
+    """Milliseconds since the Unix epoch; may jump when the machine's clock is set."""
+    mono: int
+    """Milliseconds of a clock that never jumps."""
+
+
+class Market(Struct, frozen=True):
+    """One pair on one exchange."""
+
+    exchange: str
+    symbol: str
+    quote: str
+    code: str
+    """The exchange's own name of the pair, for example `KRW-BTC`."""
+    tick_size: str | None = None
+    """The smallest price step where the market list tells it; else the exchange's table by price decides."""
+    suspended: bool = False
+
+    @property
+    def key(self) -> str:
+        """`upbit:BTC/KRW`: the market's name in Redis, logs and `ticker verify`."""
+        return f"{self.exchange}:{self.symbol}/{self.quote}"
+
+
+class Tick(Struct, frozen=True):
+    """One price of one market, as a frame told it."""
+
+    symbol: str
+    quote: str
+    price: Decimal
+    ts: int | None = None
+    """The trade's time as the venue gives it, else the frame's own; None when the frame has neither."""
+
+
+class Reply(Struct, frozen=True):
+    """The exchange expects this text back on the same connection."""
+
+    text: str
+
+
+class Refused(Struct, frozen=True):
+    """The exchange refused what we asked for; the connection is of no use, or part of it is not."""
+
+    reason: str
+
+
+class Goodbye(Struct, frozen=True):
+    """The exchange announced that it will close: open the next connection, then leave this one."""
+
+    reason: str
+
+
+class Suspension(Struct, frozen=True):
+    """The exchange says that trading of a market has stopped (`suspended`) or goes on."""
+
+    symbol: str
+    quote: str
+    suspended: bool
+
+
+Event: TypeAlias = Tick | Reply | Refused | Goodbye | Suspension
+"""What one received frame can mean; acks, heartbeats and foreign channels mean nothing at all."""
+
+
+class Row(Struct, frozen=True):
+    """What a reader sees of one symbol; the object of CONTRACT section 3 without `name`, which depends on the language.
+
+    The field order is the wire's. `premium_pct` is left out unless the board asks for it.
+    """
+
+    symbol: str
+    price: str | None = None
+    decimals: int = 0
+    change_pct: str | None = None
+    ref: str | None = None
+    ref_ts: int | None = None
+    basis: Basis | None = None
+    source: str | None = None
+    ts: int | None = None
+    received_ts: int | None = None
+    state: State = "pending"
+    reason: str | None = None
+    premium_pct: str | None | UnsetType = UNSET
+
+
+class BoardState(Struct):
+    """A board as it stands in Redis: its rows by symbol, and what an editor decided about it."""
+
+    revision: int = 0
+    """Grows with every change of a row or of the board; `seq` of the JSON snapshot."""
+    ts: int = 0
+    """When it last changed."""
+    rows: dict[str, Row] = field(default_factory=dict)
+    notice: str | None = None
+    frozen: bool = False
+    hidden: frozenset[str] = frozenset()
+
+
+class Board(Struct, frozen=True):
+    """A named, ordered list of symbols in one quote with ordered sources, as configured."""
+
+    name: str
+    quote: str
+    symbols: tuple[str, ...]
+    sources: tuple[str, ...]
+    title: dict[str, str]
+    names: dict[str, dict[str, str]]
+    """Symbol -> language -> name, complete: every symbol has a name in every language."""
+    percent_digits: int | Literal["trim"] = 2
+    timezone: str = "Asia/Seoul"
+    footnote: dict[str, str] | None = None
+    """By language, replaces the built-in footnote; None composes it from the sources and the data's time."""
+    disclaimer: dict[str, str] | None = None
+    simulated: bool = False
+    """The prices come from simulated exchanges: every page must say so plainly."""

@@ -1,0 +1,264 @@
+"""I/O: the configuration as one typed table: `ticker.toml`, then the environment, then checked.
+
+Unknown names are an error that names the nearest known one, so that a typing error never passes silently.
+"""
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from ticker.errors import UsageError
+from ticker.exchanges import EXCHANGES
+from ticker.model import LANGUAGES, SYMBOL, Board
+from ticker.names import name
+
+PREFIX: Final = "TICKER_"
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Positive = Annotated[float, Meta(gt=0)]
+Natural = Annotated[int, Meta(ge=0)]
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
+    """The public port."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    public_url: Annotated[str, Meta(pattern=r"^(https?://[^/\s]+(/\S*)?)?$")] = ""
+    flush_ms: Natural = 200
+    stale_after_s: Positive = 15.0
+    slow_after_s: Positive = 10.0
+    drain_s: Annotated[float, Meta(ge=0)] = 20.0
+    allowed_origins: list[str] = field(default_factory=lambda: ["*"])
+    frame_ancestors: list[str] = field(default_factory=lambda: ["*"])
+    trusted_proxies: list[str] = field(default_factory=list)
+    max_clients: Annotated[int, Meta(ge=1)] = 15000
+    max_per_ip: Natural = 0
+    handshakes_per_s: Annotated[int, Meta(ge=1)] = 2000
+
+
+class Admin(Struct, frozen=True, forbid_unknown_fields=True):
+    """The operator's port."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9100
+
+
+class Redis(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the prices are kept; without a URL a private server is started in `data_dir`."""
+
+    url: Annotated[str, Meta(pattern=r"^((rediss?|unix|redis\+sentinel)://.*)?$")] = ""
+    data_dir: str = "./ticker-data"
+
+
+class Network(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the exchanges are reached."""
+
+    proxy: str | None = None
+
+
+class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be changed about one exchange."""
+
+    enabled: bool = True
+    ws_url: Annotated[str, Meta(pattern=r"^wss?://")] | None = None
+    rest_url: Annotated[str, Meta(pattern=r"^https?://")] | None = None
+
+
+class BoardSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One board as written in the file."""
+
+    quote: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,12}$")]
+    symbols: Annotated[list[str], Meta(min_length=1, max_length=1000)]
+    sources: Annotated[list[str], Meta(min_length=1)]
+    title: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str | dict[str, str]] = field(default_factory=dict)
+    percent_digits: Annotated[int, Meta(ge=0, le=2)] | Literal["trim"] = 2
+    timezone: str | None = None
+    footnote: str | dict[str, str] | None = None
+    disclaimer: str | dict[str, str] | None = None
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    server: Server = field(default_factory=Server)
+    admin: Admin = field(default_factory=Admin)
+    redis: Redis = field(default_factory=Redis)
+    network: Network = field(default_factory=Network)
+    exchanges: dict[str, ExchangeSettings] = field(default_factory=dict)
+    boards: dict[str, BoardSettings] = field(default_factory=dict)
+    log: Log = field(default_factory=Log)
+
+
+KRW: Final = BoardSettings(
+    quote="KRW",
+    symbols="BTC ETH XRP SOL DOGE ADA TRX LINK XLM BCH SUI HBAR AVAX SHIB DOT UNI NEAR APT ETC ATOM".split(),
+    sources=["upbit", "bithumb"],
+)
+DEFAULT_BOARDS: Final = {"krw": KRW}
+BOARD_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+TITLES: Final = {"ko": "실시간 암호화폐 시세", "en": "Live crypto prices"}
+
+
+def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings from the file (argument, `TICKER_CONFIG`, or `ticker.toml` when it exists) and the environment."""
+    chosen = path or environment.get(f"{PREFIX}CONFIG")
+    table = _read(Path(chosen)) if chosen else _read(Path("ticker.toml")) if Path("ticker.toml").exists() else {}
+    _overlay(table, environment)
+    _check_names(table, Settings, "")
+    try:
+        settings = msgspec.convert(table, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(_sentence(str(error))) from None
+    boards(settings)
+    return settings
+
+
+def boards(settings: Settings) -> dict[str, Board]:
+    """The boards, complete with titles and names, in the configured order; `krw` when none is configured."""
+    return {name_: _board(name_, board) for name_, board in (settings.boards or DEFAULT_BOARDS).items()}
+
+
+def _board(board_name: str, board: BoardSettings) -> Board:
+    where = f"boards.{board_name}"
+    if not BOARD_NAME.fullmatch(board_name):
+        _fail(f"{where}: a board's name is 1 to 32 of a-z 0-9 _ -")
+    for symbol in board.symbols:
+        if not SYMBOL.fullmatch(symbol):
+            _fail(f"{where}.symbols: {symbol!r} is not a symbol (1 to 12 of A-Z and 0-9){_nearest(symbol, _known())}")
+    if len(set(board.symbols)) < len(board.symbols):
+        twice = next(s for s in board.symbols if board.symbols.count(s) > 1)
+        _fail(f"{where}.symbols: {twice} stands there twice; remove one")
+    for source in board.sources:
+        if source not in EXCHANGES:
+            _fail(f"{where}.sources: there is no exchange {source!r}{_nearest(source, EXCHANGES)}")
+    zone = board.timezone or ("Asia/Seoul" if board.quote == "KRW" else "UTC")
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError):
+        _fail(f"{where}.timezone: there is no time zone {zone!r}")
+    return Board(
+        name=board_name,
+        quote=board.quote,
+        symbols=tuple(board.symbols),
+        sources=tuple(board.sources),
+        title=TITLES | _by_language(f"{where}.title", board.title),
+        names={
+            symbol: name(symbol) | _by_language(f"{where}.names.{symbol}", board.names.get(symbol, {}))
+            for symbol in board.symbols
+        },
+        percent_digits=board.percent_digits,
+        timezone=zone,
+        footnote=_by_language(f"{where}.footnote", board.footnote) or None,
+        disclaimer=_by_language(f"{where}.disclaimer", board.disclaimer) or None,
+    )
+
+
+def _known() -> list[str]:
+    return [symbol for board in DEFAULT_BOARDS.values() for symbol in board.symbols]
+
+
+def _by_language(where: str, text: str | dict[str, str] | None) -> dict[str, str]:
+    if text is None:
+        return {}
+    if isinstance(text, str):
+        return dict.fromkeys(LANGUAGES, text)
+    for language in text:
+        if language not in LANGUAGES:
+            _fail(f"{where}: there is no language {language!r}; known are ko, en")
+    return dict(text)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def _overlay(table: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Write `TICKER_SERVER__PORT=80` and its like over the file's values; `…_FILE` names a file with the value."""
+    for variable, text in environment.items():
+        path = variable.removeprefix(PREFIX).lower().split("__")
+        if not variable.startswith(PREFIX) or len(path) == 1:
+            continue
+        key, value = path[-1], text
+        if key.endswith("_file"):
+            key, value = key.removesuffix("_file"), _secret(variable, text)
+        place: Any = table
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                _fail(f"{variable}: {part} is not a section")
+        place[key] = _literal(value)
+
+
+def _secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(f"{variable}: {path}: {error.strerror}") from None
+
+
+def _literal(text: str) -> Any:
+    """Lists and tables come as JSON; everything else is text, which `convert` turns into what the setting is."""
+    if text[:1] in "[{":
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _check_names(table: Mapping[str, Any], kind: Any, where: str) -> None:
+    """Refuse unknown keys by name, with the nearest known one."""
+    known = {f.name: f.type for f in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in known:
+            _fail(f"unknown setting {where}{key}{_nearest(key, known)}")
+        if not isinstance(value, Mapping):
+            continue
+        if key in {"exchanges", "boards"} and kind is Settings:
+            for entry, inner in value.items():
+                if key == "exchanges" and entry not in EXCHANGES:
+                    _fail(f"unknown exchange exchanges.{entry}{_nearest(entry, EXCHANGES)}")
+                if isinstance(inner, Mapping):
+                    inner_kind = ExchangeSettings if key == "exchanges" else BoardSettings
+                    _check_names(inner, inner_kind, f"{key}.{entry}.")
+        elif isinstance(known[key], type) and issubclass(known[key], Struct):
+            _check_names(value, known[key], f"{where}{key}.")
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word.lower(), [str(k).lower() for k in known], 1, 0.5)
+    original = next((str(k) for k in known if near and str(k).lower() == near[0]), None)
+    return f"; did you mean {original}?" if original else f"; known are {', '.join(map(str, known))}"
+
+
+def _sentence(message: str) -> str:
+    """msgspec's "Expected … - at `$.server.port`" as "server.port: expected …"."""
+    what, _, where = message.rpartition(" - at `$.")
+    where = re.sub(r"\[\.\.\.\]", "", where.rstrip("`"))
+    return f"{where}: {what[:1].lower()}{what[1:]}" if what else message
+
+
+def _fail(message: str) -> None:
+    raise UsageError(message)

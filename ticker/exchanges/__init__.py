@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ticker.exchanges.exchange import Exchange
+from ticker.exchanges.exchange import Exchange as Exchange
 
 ALL: Final[tuple[Exchange, ...]] = ()
 

@@ -1,0 +1,119 @@
+"""I/O: yesterday's prices by HTTP: at start, after every gap, and never more than the venue allows.
+
+First the candle at now - 24 h of every market, so that percents appear within seconds; then, oldest first, whatever
+minute nobody watched. What Redis or our own watching already knows is not asked for again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeAlias, TypeVar
+
+import aiohttp
+
+from ticker.errors import BadFrame
+from ticker.exchanges import Exchange
+from ticker.exchanges.exchange import PARSE_ERRORS, Candles, Request
+from ticker.history import minute_of, ref_minute
+from ticker.market import Prices, Quote
+from ticker.model import MINUTE, Instant
+
+log = logging.getLogger(__name__)
+
+SETTLE: Final = 10_000
+"""A minute's candle is asked for this long after its end, when late trades are in it."""
+PAUSE_S: Final = 5.0
+ROLLING_S: Final = 60.0
+
+Get: TypeAlias = Callable[[Request], Awaitable[bytes]]
+"""Fetches within the venue's limits; raises one of FAILURES."""
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""(exchange, minutes filled so far, minutes that were missing at the start)."""
+FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, BadFrame)
+Answer = TypeVar("Answer")
+
+
+class Backfill:
+    """Fills the history of one exchange's markets for as long as it runs."""
+
+    def __init__(
+        self, exchange: Exchange, prices: Prices, get: Get, clock: Callable[[], Instant], progress: Progress
+    ) -> None:
+        self.exchange = exchange
+        self.prices = prices
+        self._get = get
+        self._clock = clock
+        self._progress = progress
+        self._filled = 0
+        self._total = 0
+        self._known: dict[str, int] = {}
+        """Market -> the minute before which there is nothing left to ask for."""
+
+    async def run(self) -> None:
+        """Fill what is missing, look again every few seconds, forever."""
+        candles = self.exchange.candles
+        while candles is not None:
+            pages = [page for quote in self._quotes() if (page := self._page(candles, quote)) is not None]
+            for quote, first, end in pages:
+                await self._fill(candles, quote, first, end)
+            if not pages:
+                await asyncio.sleep(PAUSE_S)
+
+    async def rolling(self) -> None:
+        """Ask for the venue's own 24-hour figure as long as a market has no reference of ours."""
+        figure = self.exchange.rolling
+        while figure is not None:
+            now = self._clock().wall
+            references = [self.prices.reference(quote, now) for quote in self._quotes()]
+            if any(reference is None or reference.basis == "exchange" for reference in references):
+                for symbol, before in (await self._ask(figure.request, figure.parse) or {}).items():
+                    self.prices.rolling[self.exchange.name, symbol, figure.quote] = (before, now)
+                self.prices.touch()
+            await asyncio.sleep(ROLLING_S)
+
+    def _page(self, candles: Candles, quote: Quote) -> tuple[Quote, int, int] | None:
+        """The next page of a market to ask for: (quote, its first unknown minute, its end)."""
+        now = self._clock().wall
+        oldest, last = ref_minute(now), minute_of(now - SETTLE) - MINUTE
+        key = quote.market.key
+        series = self.prices.history.series[key]
+        first = max(oldest, self._known.get(key, 0))
+        if first == oldest and not series.get(oldest):
+            return quote, oldest, oldest + MINUTE
+        while first <= last and series.get(first):
+            first += MINUTE
+        self._known[key] = first
+        return (quote, first, min(first + candles.most * MINUTE, last + MINUTE)) if first <= last else None
+
+    async def _fill(self, candles: Candles, quote: Quote, first: int, end: int) -> None:
+        if not self._total:
+            self._total = self._missing()
+        key = quote.market.key
+        request = candles.request(quote.market, end, (end - first) // MINUTE)
+        found = await self._ask(request, candles.parse)
+        if found is None:
+            return
+        usable = [candle for candle in found if candle[0] < end]
+        self._filled += self.prices.history.fill(key, usable, end)
+        if not self.prices.history.series[key].get(first):
+            self._known[key] = min((minute for minute, _ in usable), default=end)  # it did not exist before
+        self._progress(self.exchange.name, self._filled, self._total)
+        self.prices.touch()
+
+    def _missing(self) -> int:
+        now = self._clock().wall
+        minutes = range(ref_minute(now), minute_of(now - SETTLE), MINUTE)
+        series = [self.prices.history.series[quote.market.key] for quote in self._quotes()]
+        return sum(not one.get(minute) for one in series for minute in minutes)
+
+    async def _ask(self, request: Request, parse: Callable[[bytes], Answer]) -> Answer | None:
+        """The parsed answer; None after a failure, which is logged, and a pause."""
+        try:
+            return parse(await self._get(request))
+        except (*FAILURES, *PARSE_ERRORS) as error:
+            log.warning("%s: history %s: %s", self.exchange.name, request.path[:120], str(error)[:200])
+            await asyncio.sleep(PAUSE_S)
+            return None
+
+    def _quotes(self) -> Iterable[Quote]:
+        return [q for (name, _, _), q in self.prices.quotes.items() if name == self.exchange.name and q.market.code]

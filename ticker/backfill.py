@@ -51,13 +51,16 @@ class Backfill:
 
     async def run(self) -> None:
         """Fill what is missing, look again every few seconds, forever."""
-        candles = self.exchange.candles
-        while candles is not None:
-            pages = [page for quote in self._quotes() if (page := self._page(candles, quote)) is not None]
-            for quote, first, end in pages:
-                await self._fill(candles, quote, first, end)
-            if not pages:
+        while self.exchange.candles is not None:
+            if not await self.round(self.exchange.candles):
                 await asyncio.sleep(PAUSE_S)
+
+    async def round(self, candles: Candles) -> bool:
+        """One page for every market that lacks something; whether any did."""
+        pages = [page for quote in self._quotes() if (page := self._page(candles, quote)) is not None]
+        for quote, first, end in pages:
+            await self._fill(candles, quote, first, end)
+        return bool(pages)
 
     async def rolling(self) -> None:
         """Ask for the venue's own 24-hour figure as long as a market has no reference of ours."""

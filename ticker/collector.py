@@ -122,9 +122,7 @@ class Collector:
         """A connection ended."""
         self.counts[exchange, "closed"] += 1
 
-    def event(
-        self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant
-    ) -> None:  # noqa: ARG002
+    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:  # noqa: ARG002
         """A price or a change of a market's life."""
         if isinstance(event, Tick):
             accepted = self.prices.tick(exchange, epoch, event, instant)

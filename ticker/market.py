@@ -87,9 +87,7 @@ class Prices:
         self.history = History()
         self.links: dict[tuple[str, int], Link] = {}
         self.quotes: dict[tuple[str, str, str], Quote] = {}
-        self.rows = {
-            name: {symbol: Row(symbol=symbol) for symbol in board.symbols} for name, board in boards.items()
-        }
+        self.rows = {name: {symbol: Row(symbol=symbol) for symbol in board.symbols} for name, board in boards.items()}
         self.rolling: dict[tuple[str, str, str], tuple[Decimal, int]] = {}
         self._chosen: dict[tuple[str, str], Quote] = {}
         self._watchers: dict[tuple[str, str], list[Board]] = {}

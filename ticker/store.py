@@ -210,7 +210,14 @@ class Store:
         }
         fresh = [x for key, slot in list(slots.items())[self._slots_written :] for x in (key, slot)]
         blob = b"".join(PATCH.pack(minute, slot, sample) for (minute, slot), sample in samples.items())
-        args: list[bytes | int] = [self._fence, now, orjson.dumps(boards), orjson.dumps(fresh), blob, msgspec.json.encode(sources)]
+        args: list[bytes | int] = [
+            self._fence,
+            now,
+            orjson.dumps(boards),
+            orjson.dumps(fresh),
+            blob,
+            msgspec.json.encode(sources),
+        ]
         try:
             async with asyncio.timeout(2 * TIMEOUT_S):
                 await self._commit(args=args)

@@ -1,0 +1,47 @@
+# `make` prints this menu. Everything lives in .venv; nothing outside the folder is touched but system packages for tests.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check format lock test-system clean
+
+help: ## Print this menu
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/installed ## Install into .venv (leaves .venv/bin/ticker)
+
+.venv/installed: requirements.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 setup"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Simulated exchanges, no network: http://127.0.0.1:8080/embed/article
+	@$(BIN)/ticker demo
+
+run: setup ## Live prices: http://127.0.0.1:8080/embed/krw
+	@$(BIN)/ticker run
+
+test: setup test-system check ## Everything: unit, contract, end to end, browser
+	$(BIN)/pytest -q tests/e2e tests/browser
+
+check: setup ## The fast gate: format, lint, types, unit and contract tests
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/pytest -q tests/unit tests/contract
+
+format: setup ## Let ruff write the layout
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test-system: ## Chromium, Redis and a Korean font for the tests (apt)
+	@sh tests/system-packages.sh
+
+lock: ## Pin every dependency by hash, without addresses (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## Remove what was built and cached
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist ticker-data

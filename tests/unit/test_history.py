@@ -1,0 +1,81 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ticker.history import LENGTH, History, Series, pack, ref_minute, unpack, unpack_minute
+from ticker.model import DAY, MINUTE
+
+D = Decimal
+T = 1_613_986_380_000  # 2021-02-22T09:33:00Z, a whole minute
+
+
+@given(st.integers(1, 10**17), st.integers(0, 17))
+def test_a_packed_price_comes_back_digit_for_digit(mantissa: int, scale: int) -> None:
+    price = D(mantissa).scaleb(-scale)
+    assert unpack(pack(price)) == price
+
+
+def test_an_unknown_minute_is_no_price() -> None:
+    assert unpack(0) is None
+    assert Series().get(T) == 0
+
+
+def test_more_digits_than_fit_are_rounded() -> None:
+    assert unpack(pack(D("1.23456789012345678901"))) == D("1.23456789012345679")
+
+
+def test_the_reference_is_the_last_minute_that_had_ended_24_hours_ago() -> None:
+    assert ref_minute(1_613_986_399_041) + MINUTE == 1_613_899_980_000
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(0, -1), (1, -1), (59_999, -1), (60_000, 0)])
+def test_a_minute_counts_from_its_end_on(offset: int, expected: int) -> None:
+    assert ref_minute(T + DAY + offset) == T + expected * MINUTE
+
+
+def test_the_ring_forgets_what_is_older_than_it_is_long() -> None:
+    series = Series()
+    series.put(T, 11)
+    series.put(T + MINUTE, 12)
+    series.put(T + LENGTH * MINUTE, 13)
+    assert [series.get(T), series.get(T + MINUTE), series.get(T + 2 * MINUTE)] == [0, 12, 0]
+    assert not series.put(T, 14)
+
+
+def test_candles_fill_unknown_minutes_and_repeat_over_silent_ones() -> None:
+    series = Series()
+    series.put(T + 5 * MINUTE, pack(D(9)))
+    written = list(series.fill([(T + 3 * MINUTE, D(2)), (T, D(1))], T + 7 * MINUTE))
+    assert [unpack(series.get(T + i * MINUTE)) for i in range(7)] == [1, 1, 1, 2, 2, 9, 2]
+    assert len(written) == 6
+
+
+def test_a_candle_from_long_ago_is_carried_into_the_minutes_asked_for() -> None:
+    series = Series()
+    list(series.fill([(T - 9000 * MINUTE, D(7))], T + MINUTE))
+    assert unpack(series.get(T)) == 7
+
+
+def test_no_candles_fill_nothing() -> None:
+    assert list(Series().fill([], T)) == []
+
+
+def test_a_packed_minute_is_read_by_slot() -> None:
+    history = History()
+    history.slots.update({"a:X/KRW": 0, "a:Y/KRW": 1})
+    packed = pack(D("1.5")).to_bytes(8, "little") + pack(D(3)).to_bytes(8, "little") + b"cut"
+    history.load(T, packed)
+    assert unpack(history.series["a:X/KRW"].get(T)) == D("1.5")
+    assert list(unpack_minute(packed)) == [pack(D("1.5")), pack(D(3))]
+
+
+def test_a_rewrite_holds_every_known_sample() -> None:
+    history = History()
+    history.open("a:X/KRW")
+    history.fill("a:X/KRW", [(T, D(1))], T + 3 * MINUTE)
+    written, history.pending = history.pending, {}
+    history.rewrite()
+    assert history.pending == written
+    assert len(written) == 3

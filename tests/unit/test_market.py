@@ -1,0 +1,186 @@
+from decimal import Decimal
+
+import msgspec
+
+from tests.conftest import make_board, make_exchange, make_market
+from ticker.history import pack
+from ticker.market import RETURN_AFTER, Prices
+from ticker.model import DAY, MINUTE, Instant, Row, Tick
+
+D = Decimal
+T = 1_613_986_380_000
+EXCHANGES = {name: make_exchange(name) for name in ("alpha", "beta")}
+
+
+def at(ms: int) -> Instant:
+    return Instant(T + ms, 1_000_000 + ms)
+
+
+def made(*symbols: str) -> Prices:
+    prices = Prices({"krw": make_board(*symbols)}, EXCHANGES, 15)
+    for exchange in EXCHANGES:
+        prices.watch(make_market(exchange, symbol) for symbol in symbols)
+    return prices
+
+
+def tick(prices: Prices, exchange: str, price: str, ms: int, *, epoch: int = 1, ts: int | None = None) -> bool:
+    return prices.tick(exchange, epoch, Tick("BTC", "KRW", D(price), T + ms if ts is None else ts), at(ms))
+
+
+def row(prices: Prices, ms: int) -> Row:
+    prices.touch()
+    prices.changes(at(ms))
+    return prices.rows["krw"]["BTC"]
+
+
+def test_before_the_first_price_a_row_is_pending() -> None:
+    assert row(made("BTC"), 0) == Row(symbol="BTC")
+
+
+def test_a_price_makes_a_live_row_with_its_change() -> None:
+    prices = made("BTC")
+    prices.history.put("alpha:BTC/KRW", T - DAY - MINUTE, pack(D(55780000)))
+    tick(prices, "alpha", "57895000", 100)
+    assert row(prices, 200) == Row(
+        symbol="BTC",
+        price="57895000",
+        decimals=0,
+        change_pct="3.79",
+        ref="55780000",
+        ref_ts=T - DAY,
+        basis="history",
+        source="alpha",
+        ts=T + 100,
+        received_ts=T + 100,
+        state="live",
+    )
+
+
+def test_without_a_reference_the_change_is_unknown_not_zero() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0)
+    assert row(prices, 0).change_pct is None
+
+
+def test_the_venues_own_figure_stands_in_until_history_covers_the_time() -> None:
+    prices = made("BTC")
+    prices.rolling["alpha", "BTC", "KRW"] = (D(80), T)
+    tick(prices, "alpha", "100", 0)
+    first = row(prices, 0)
+    assert (first.change_pct, first.basis, first.ref_ts) == ("25", "exchange", T - DAY)
+    prices.history.put("alpha:BTC/KRW", T - DAY - MINUTE, pack(D(50)))
+    later = row(prices, 1)
+    assert (later.change_pct, later.basis) == ("100", "history")
+
+
+def test_only_what_changed_is_taken_and_arrival_alone_is_no_change() -> None:
+    prices = made("BTC", "ETH")
+    prices.changes(at(0))
+    tick(prices, "alpha", "100", 0)
+    assert [r.symbol for r in prices.changes(at(0))["krw"]] == ["BTC"]
+    tick(prices, "alpha", "100", 7, ts=T)
+    assert prices.changes(at(7)) == {}
+
+
+def test_decimals_follow_the_price_step() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "529", 0)
+    assert row(prices, 0).decimals == 1
+    tick(prices, "alpha", "1529", 1)
+    assert row(prices, 1).decimals == 0
+
+
+def test_a_silent_source_is_stale_and_keeps_its_price_and_time() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0)
+    assert row(prices, 15_000).state == "live"
+    stale = row(prices, 15_001)
+    assert (stale.state, stale.price, stale.ts) == ("stale", "100", T)
+
+
+def test_the_first_source_is_shown_and_the_next_takes_over_when_it_falls_silent() -> None:
+    prices = made("BTC")
+    tick(prices, "beta", "99", 0)
+    assert row(prices, 0).source == "beta"
+    tick(prices, "alpha", "100", 10)
+    assert row(prices, 10).source == "alpha"
+    tick(prices, "beta", "98", 15_500)
+    assert row(prices, 15_600).source == "beta"
+
+
+def test_a_better_source_is_returned_to_only_after_a_minute_of_good_data() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0)
+    for ms in range(0, 200_000, 5_000):
+        tick(prices, "beta", "98", ms)
+        if ms >= 60_000:
+            tick(prices, "alpha", "101", ms, epoch=2)
+        shown = row(prices, ms).source
+        if 20_000 <= ms < 60_000 + RETURN_AFTER:
+            assert shown == "beta", ms
+        if ms >= 60_000 + RETURN_AFTER:
+            assert shown == "alpha", ms
+
+
+def test_across_connections_an_older_trade_never_replaces_a_newer_one() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 5_000)
+    assert not tick(prices, "alpha", "90", 6_000, epoch=2, ts=T + 4_000)
+    assert row(prices, 6_000).price == "100"
+    assert tick(prices, "alpha", "91", 7_000, epoch=2, ts=T + 4_500)  # from here on its own order rules
+    assert row(prices, 7_000).price == "91"
+
+
+def test_a_trade_from_the_future_carries_its_arrival() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0, ts=T + 3_600_000)
+    assert row(prices, 0).ts == T
+    tick(prices, "alpha", "101", 1, ts=T + 5_000)
+    assert row(prices, 1).ts == T + 5_000
+
+
+def test_a_silent_minute_repeats_the_price_and_an_unwatched_one_is_unknown() -> None:
+    prices = made("BTC")
+    prices.roll(at(0))
+    tick(prices, "alpha", "100", 1_000)
+    prices.link("alpha", 0).delivered(at(119_000))
+    prices.roll(at(60_000))
+    prices.roll(at(120_000))
+    series = prices.history.series["alpha:BTC/KRW"]
+    assert [series.get(T), series.get(T + MINUTE)] == [pack(D(100))] * 2
+    prices.link("alpha", 0).epoch = 2  # a gap: another connection has begun, no price yet
+    prices.roll(at(180_000))
+    assert series.get(T + 2 * MINUTE) == 0
+
+
+def test_a_tick_of_the_next_minute_does_not_hide_the_end_of_the_last() -> None:
+    prices = made("BTC")
+    prices.roll(at(0))
+    tick(prices, "alpha", "100", 1_000)
+    prices.roll(at(60_000))
+    prices.link("alpha", 0).delivered(at(110_000))
+    tick(prices, "alpha", "200", 120_500)
+    assert prices.history.series["alpha:BTC/KRW"].get(T + MINUTE) == pack(D(100))
+
+
+def test_a_suspended_market_is_closed_and_the_next_source_shows() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0)
+    prices.suspension("alpha", "BTC", "KRW", suspended=True)
+    assert (row(prices, 1).state, row(prices, 1).reason) == ("closed", "suspended")
+    tick(prices, "beta", "99", 2)
+    assert (row(prices, 3).source, row(prices, 3).state) == ("beta", "live")
+
+
+def test_rows_from_redis_are_as_old_as_they_say() -> None:
+    prices = Prices({"krw": make_board("BTC")}, EXCHANGES, 15)
+    kept = Row(symbol="BTC", price="100", source="alpha", ts=T, received_ts=T, state="live")
+    prices.restore("krw", {"BTC": kept, "XYZ": kept}, at(5_000))
+    assert row(prices, 5_000).state == "live"
+    assert row(prices, 20_000) == msgspec.structs.replace(kept, decimals=1, state="stale")
+
+
+def test_an_unknown_market_is_not_taken() -> None:
+    prices = made("BTC")
+    assert not prices.tick("alpha", 1, Tick("DOGE", "KRW", D(1), T), at(0))
+    assert not prices.tick("alpha", 1, Tick("BTC", "USDT", D(1), T), at(0))

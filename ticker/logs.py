@@ -1,0 +1,50 @@
+"""I/O: one line per event on stderr: text on a terminal, JSON lines elsewhere, times in UTC."""
+
+import logging
+import sys
+import time
+from typing import Final
+
+import orjson
+
+from ticker.settings import Log
+
+TEXT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+
+
+class JsonLines(logging.Formatter):
+    """`{"ts":"2026-11-23T10:42:07.123Z","level":"info","logger":"ticker.feed","message":"…"}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as one line, whatever line breaks its message holds."""
+        line = {
+            "ts": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
+
+
+class Text(logging.Formatter):
+    """For people: the time in UTC, the level, the message, on one line."""
+
+    converter = time.gmtime
+    default_msec_format = "%s.%03dZ"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name
+        """A message cannot forge a second line."""
+        record.message = record.message.replace("\n", "\\n").replace("\r", "\\r")
+        return super().formatMessage(record)
+
+
+def setup(settings: Log) -> None:
+    """Send everything to stderr in the configured form; libraries speak from warning on."""
+    text = settings.format == "text" or (settings.format == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Text(TEXT) if text else JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("ticker").setLevel(settings.level.upper())
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # strangers' bad requests would flood the log

@@ -1,0 +1,163 @@
+"""I/O: the processes of `ticker run`, `collect`, `serve` and `demo`, put together from their halves."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from ticker import clock, door, embedded, sim
+from ticker.backfill import Progress as Report
+from ticker.collector import Collector
+from ticker.errors import UsageError
+from ticker.exchanges import EXCHANGES, Exchange
+from ticker.hub import Hub
+from ticker.model import Board
+from ticker.node import Node
+from ticker.routes import make_app
+from ticker.settings import Settings, boards
+from ticker.store import Store
+
+
+async def run(settings: Settings) -> None:
+    """Collectors and server in one process, over live exchanges."""
+    shown = boards(settings)
+    with _redis(settings, Path(settings.redis.data_dir)) as url:
+        await _both(settings, shown, _used(settings, shown), url)
+
+
+async def collect(settings: Settings) -> None:
+    """Only the collectors."""
+    shown = boards(settings)
+    async with Store(_needed(settings)) as store:
+        await _until_signal(_collect(settings, shown, _used(settings, shown), store))
+
+
+async def serve(settings: Settings) -> None:
+    """Only a server node."""
+    async with Store(_needed(settings)) as store:
+        await _serve(settings, boards(settings), store)
+
+
+async def demo(settings: Settings, *, frozen: bool) -> None:
+    """Everything over simulated exchanges on loopback, with a data directory of its own that starts empty."""
+    data_dir = Path(settings.redis.data_dir) / "demo"
+    shutil.rmtree(data_dir, ignore_errors=True)
+    world = sim.World(sim.ROWS, clock.now().wall, frozen=frozen)
+    async with sim.serve(world) as exchanges:
+        with _redis(settings, data_dir) as url:
+            await _both(settings, sim.boards(), exchanges, url)
+
+
+async def _both(settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], url: str) -> None:
+    async with Store(url) as writer, Store(url) as reader, asyncio.TaskGroup() as tasks:
+        collecting = tasks.create_task(_collect(settings, shown, exchanges, writer), name="collector")
+        await _serve(settings, shown, reader)
+        collecting.cancel()
+
+
+async def _collect(
+    settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], store: Store
+) -> None:
+    with _progress() as report:
+        await Collector(
+            shown,
+            exchanges,
+            store,
+            clock.now,
+            stale_after_s=settings.server.stale_after_s,
+            proxy=settings.network.proxy,
+            progress=report,
+        ).run()
+
+
+async def _serve(settings: Settings, shown: Mapping[str, Board], store: Store) -> None:
+    """Serve until a signal, then drain: no new readers, a farewell to the old ones, and out."""
+    hub = Hub(shown, settings.server)
+    node = Node(shown, hub, store, clock.now, stale_after_s=settings.server.stale_after_s)
+    async with asyncio.TaskGroup() as tasks:
+        following = [tasks.create_task(node.run(), name="node"), tasks.create_task(hub.run(), name="hub")]
+        public = await door.serve(hub, make_app(hub, shown, settings, node), settings)
+        await _signal()
+        await public.drain()
+        await public.close()
+        for task in following:
+            task.cancel()
+
+
+async def _until_signal(work: "asyncio.Future[None] | object") -> None:
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(work)  # type: ignore[arg-type]
+        await _signal()
+        task.cancel()
+
+
+async def _signal() -> None:
+    """SIGTERM or SIGINT; a second one ends the process at once."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        asked.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, first)
+    await asked.wait()
+
+
+@contextlib.contextmanager
+def _redis(settings: Settings, data_dir: Path) -> Iterator[str]:
+    """The configured Redis, or a private one."""
+    if settings.redis.url:
+        yield settings.redis.url
+    else:
+        with embedded.server(data_dir) as url:
+            yield url
+
+
+def _needed(settings: Settings) -> str:
+    if not settings.redis.url:
+        raise UsageError("collect and serve need redis.url (TICKER_REDIS__URL); `ticker run` brings its own Redis")
+    return settings.redis.url
+
+
+def _used(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Exchange]:
+    """The exchanges that a board shows and nobody disabled, aimed at the configured addresses."""
+    wanted = {source for board in shown.values() for source in board.sources}
+    used = {}
+    for name, exchange in EXCHANGES.items():
+        own = settings.exchanges.get(name)
+        if name not in wanted or (own and not own.enabled):
+            continue
+        used[name] = msgspec.structs.replace(
+            exchange,
+            ws_url=(own and own.ws_url) or exchange.ws_url,
+            rest_url=(own and own.rest_url) or exchange.rest_url,
+        )
+    return used
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Report]:
+    """A bar for the history of each exchange, on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _exchange, _filled, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("minutes of history"))
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def report(exchange: str, filled: int, total: int) -> None:
+            if exchange not in bars:
+                bars[exchange] = progress.add_task(exchange)
+            progress.update(bars[exchange], completed=filled, total=total, visible=filled < total)
+
+        yield report

@@ -1,0 +1,39 @@
+"""The sidebar's style, squeezed from `static/widget.css` once at import; `python -m ticker.style` copies it into widget.js."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = next(folder for folder in (HERE / "static", HERE.parent / "static") if folder.is_dir())
+"""In a wheel beside this module, in a checkout beside the package."""
+
+
+def squeeze(css: str) -> str:
+    """The sheet without comments, line ends and the blanks that mean nothing; strings and calc() are left alone."""
+    bare = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    one_line = re.sub(r"\s+", " ", bare).strip()
+    tight = re.sub(r" ?([{};,]) ?|(?<=:) ", lambda found: found[1] or "", one_line)
+    return re.sub(r'\[([a-z-]+)="([a-z]+)"\]', r"[\1=\2]", tight).replace(";}", "}")
+
+
+def source_hash(text: str) -> str:
+    """The Content-Security-Policy source that allows exactly this inline text: `sha256-…`."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+STYLE: Final = squeeze((STATIC / "widget.css").read_text(encoding="utf-8"))
+STYLE_HASH: Final = source_hash(STYLE)
+
+
+def with_style(script: str, style: str = STYLE) -> str:
+    """The script with its one line of style replaced; what a test compares and `python -m ticker.style` writes."""
+    literal = "`" + style.replace("\\", "\\\\") + "`"
+    return re.sub(r"^const STYLE = `.*`;$", lambda _: f"const STYLE = {literal};", script, count=1, flags=re.MULTILINE)
+
+
+if __name__ == "__main__":
+    SCRIPT: Final = STATIC / "widget.js"
+    SCRIPT.write_text(with_style(SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")

@@ -119,8 +119,9 @@ class Collector:
         self.prices.link(exchange, shard).epoch = epoch
 
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:  # noqa: ARG002
-        """A connection ended."""
+        """A connection ended and left a gap."""
         self.counts[exchange, "closed"] += 1
+        self.prices.cut(exchange, shard, instant)
 
     def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:  # noqa: ARG002
         """A price or a change of a market's life."""

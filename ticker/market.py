@@ -17,6 +17,8 @@ from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State,
 
 SKEW: Final = 5_000
 """A trade that lies further in the future than this carries the time of its arrival instead."""
+NOBODY: Final = -2
+"""The epoch of a link while it is cut; no quote has it."""
 RETURN_AFTER: Final = 60_000
 """A better source must have been good for this long before a row returns to it."""
 
@@ -24,12 +26,13 @@ RETURN_AFTER: Final = 60_000
 class Link:
     """One connection of an exchange: when it last delivered, and since when it has delivered without a pause."""
 
-    __slots__ = ("epoch", "good_since", "last_data", "silence")
+    __slots__ = ("epoch", "good_since", "last_data", "last_wall", "silence")
 
     def __init__(self, silence: int) -> None:
         self.epoch = 0
         self.silence = silence
         self.last_data: int | None = None
+        self.last_wall = 0
         self.good_since: int | None = None
 
     def delivered(self, now: Instant) -> None:
@@ -38,7 +41,7 @@ class Link:
             self.good_since = now.mono - RETURN_AFTER  # nothing was ever wrong with it: no waiting
         elif not self.fresh(now):
             self.good_since = now.mono
-        self.last_data = now.mono
+        self.last_data, self.last_wall = now.mono, now.wall
 
     def fresh(self, now: Instant) -> bool:
         """It delivered within the silence that is normal for it."""
@@ -141,6 +144,15 @@ class Prices:
         self._mark(tick.symbol, tick.quote)
         return True
 
+    def cut(self, exchange: str, shard: int, now: Instant) -> None:
+        """A connection is lost: since it last delivered nobody watched its markets, and their minutes are unknown."""
+        link = self.link(exchange, shard)
+        link.epoch = NOBODY
+        for quote in self.quotes.values():
+            if quote.link is link:
+                for minute in range(minute_of(link.last_wall or now.wall), now.wall, MINUTE):
+                    self.history.put(quote.market.key, minute, 0)
+
     def suspension(self, exchange: str, symbol: str, quote: str, *, suspended: bool) -> None:
         """The exchange stopped or resumed trading of a market."""
         found = self.quotes.get((exchange, symbol, quote))
@@ -169,7 +181,9 @@ class Prices:
     def restore(self, board: str, rows: Mapping[str, Row], now: Instant) -> None:
         """Take over the rows that Redis kept: their prices are as old as they say."""
         for symbol, row in rows.items():
-            if symbol not in self.rows.get(board, {}) or row.source not in self.exchanges or row.price is None:
+            if symbol not in self.rows.get(board, {}) or row.price is None:
+                continue
+            if row.source is None or row.source not in self.exchanges:
                 continue
             self.rows[board][symbol] = row
             market = Market(row.source, symbol, self.boards[board].quote, "")

@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -91,9 +91,9 @@ async def _serve(settings: Settings, shown: Mapping[str, Board], store: Store) -
             task.cancel()
 
 
-async def _until_signal(work: "asyncio.Future[None] | object") -> None:
+async def _until_signal(work: Coroutine[None, None, None]) -> None:
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(work)  # type: ignore[arg-type]
+        task = tasks.create_task(work)
         await _signal()
         task.cancel()
 

@@ -108,7 +108,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 KRW: Final = BoardSettings(
     quote="KRW",
-    symbols="BTC ETH XRP SOL DOGE ADA TRX LINK XLM BCH SUI HBAR AVAX SHIB DOT UNI NEAR APT ETC ATOM".split(),
+    symbols=[
+        *("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "TRX", "LINK", "XLM", "BCH"),
+        *("SUI", "HBAR", "AVAX", "SHIB", "DOT", "UNI", "NEAR", "APT", "ETC", "ATOM"),
+    ],
     sources=["upbit", "bithumb"],
 )
 DEFAULT_BOARDS: Final = {"krw": KRW}

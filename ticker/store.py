@@ -8,7 +8,7 @@
 | `ticker:v1:board:NAME` | hash | `revision`, `ts`, and symbol -> row (JSON, CONTRACT section 3 without the name) |
 | `ticker:v1:slots` | hash | market (`upbit:BTC/KRW`) -> its place in the packed minutes |
 | `ticker:v1:minute:MS` | string | one minute of every market: 8 bytes a slot (`history.pack`), expires after 25 h |
-| `ticker:v1:updates` | channel | `{"fence", "ts", "boards": {NAME: {"revision", "ts", "rows": […]}}}`; without boards: a heartbeat |
+| `ticker:v1:updates` | channel | `{"fence", "ts", "boards": {NAME: {"revision", "ts", "rows"}}}`; no boards: a heartbeat |
 
 Nothing is published that was not written in the same script. Whatever is read is checked as if it came from outside.
 """
@@ -182,7 +182,7 @@ class Store:
     async def load(self, history: History, now: int) -> None:
         """Read slots and the samples of the last 24 hours into a history."""
         for key, slot in (await self._redis.hgetall(f"{PREFIX}slots")).items():
-            history.slots[key.decode()] = int(slot)
+            history.slots[_text(key)] = int(slot)
         beat = int(await self._redis.get(f"{PREFIX}heartbeat") or now)  # its minute was cut short: not to be trusted
         first = minute_of(now) - (LENGTH - 1) * MINUTE
         minutes = range(first, max(first + MINUTE, minute_of(min(beat, now))), MINUTE)
@@ -190,7 +190,7 @@ class Store:
             await self._redis.mget([f"{PREFIX}minute:{minute}" for minute in minutes]), minutes, strict=True
         ):
             if packed:
-                history.load(minute, packed)
+                history.load(minute, _bytes(packed))
 
     async def commit(
         self,
@@ -267,6 +267,14 @@ class Store:
             except FAILURES as error:
                 log.warning("redis subscription lost: %s", str(error)[:200])
                 await asyncio.sleep(TIMEOUT_S)
+
+
+def _text(answer: bytes | str) -> str:
+    return answer if isinstance(answer, str) else answer.decode()
+
+
+def _bytes(answer: bytes | str) -> bytes:
+    return answer if isinstance(answer, bytes) else answer.encode()
 
 
 def _board_state(fields: Mapping[Any, Any]) -> BoardState:

@@ -1,4 +1,4 @@
-"""The sidebar's style, squeezed from `static/widget.css` once at import; `python -m ticker.style` copies it into widget.js."""
+"""The sidebar's style: `static/widget.css`, squeezed once at import. `python -m ticker.style` copies it into widget.js."""
 
 import re
 from base64 import b64encode

@@ -153,6 +153,17 @@ def test_a_silent_minute_repeats_the_price_and_an_unwatched_one_is_unknown() -> 
     assert series.get(T + 2 * MINUTE) == 0
 
 
+def test_after_a_cut_the_minutes_since_the_last_data_are_unknown() -> None:
+    prices = made("BTC")
+    prices.roll(at(0))
+    tick(prices, "alpha", "100", 1_000)
+    prices.link("alpha", 0).delivered(at(55_000))
+    prices.roll(at(60_000))
+    assert prices.history.series["alpha:BTC/KRW"].get(T) == pack(D(100))
+    prices.cut("alpha", 0, at(70_000))
+    assert prices.history.series["alpha:BTC/KRW"].get(T) == 0
+
+
 def test_a_tick_of_the_next_minute_does_not_hide_the_end_of_the_last() -> None:
     prices = made("BTC")
     prices.roll(at(0))

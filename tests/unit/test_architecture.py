@@ -1,0 +1,66 @@
+"""The house rules that a machine can keep: who may import what, and where an exchange may be named."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from ticker.exchanges import EXCHANGES
+
+PACKAGE = Path(__file__).parents[2] / "ticker"
+PURE = ["model", "money", "names", "errors", "guard", "history", "market", "wire", "page", "exchanges/*"]
+OUTSIDE = {"asyncio", "redis", "aiohttp", "websockets", "os", "time", "random", "socket"}
+NAMES_ALLOWED = {"exchanges", "sim", "settings.py"}
+
+
+def pure_modules() -> list[Path]:
+    return sorted(path for pattern in PURE for path in PACKAGE.glob(f"{pattern}.py"))
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", pure_modules(), ids=lambda path: path.stem)
+def test_pure_modules_touch_neither_the_world_nor_a_clock(path: Path) -> None:
+    assert imported(path) & OUTSIDE == set()
+
+
+def test_only_the_store_and_the_private_server_know_redis() -> None:
+    knows = {path.name for path in PACKAGE.rglob("*.py") if "redis" in imported(path)}
+    assert knows == {"store.py"}
+
+
+def test_an_exchange_is_named_only_in_its_module_the_registry_the_simulators_and_the_default_boards() -> None:
+    names = re.compile(r"\b(" + "|".join(EXCHANGES) + r")\b")
+    guilty = [
+        f"{path.relative_to(PACKAGE)}: {node.value[:60]!r}"
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] not in NAMES_ALLOWED
+        for node in strings(path)
+        if names.search(node.value)
+    ]
+    assert guilty == []
+
+
+def strings(path: Path) -> list[ast.Constant]:
+    """Every string in a module that is not a docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    prose = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(EXCHANGES))
+def test_an_exchange_is_at_most_100_lines(name: str) -> None:
+    assert len((PACKAGE / "exchanges" / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 100

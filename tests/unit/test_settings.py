@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from ticker.errors import UsageError
+from ticker.settings import boards, load
+
+
+def written(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "ticker.toml"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+def test_without_a_file_there_is_the_board_krw() -> None:
+    board = boards(load(environment={}))["krw"]
+    assert board.symbols[:3] == ("BTC", "ETH", "XRP")
+    assert board.sources == ("upbit", "bithumb")
+    assert (board.quote, board.timezone) == ("KRW", "Asia/Seoul")
+    assert board.names["XRP"] == {"ko": "리플", "en": "XRP"}
+    assert board.names["BCH"]["ko"] == "비트코인 캐시"
+    assert board.title["ko"] == "실시간 암호화폐 시세"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("redis://:hidden@db\n", encoding="utf-8")
+    file = written(tmp_path, "[server]\nport = 1000\nflush_ms = 50\n")
+    settings = load(
+        file,
+        {
+            "TICKER_SERVER__PORT": "2000",
+            "TICKER_REDIS__URL_FILE": str(secret),
+            "TICKER_SERVER__ALLOWED_ORIGINS": '["https://news.example"]',
+            "TICKER_BOARDS__MINE__QUOTE": "KRW",
+            "TICKER_BOARDS__MINE__SYMBOLS": '["BTC"]',
+            "TICKER_BOARDS__MINE__SOURCES": '["upbit"]',
+            "HOME": "/root",
+        },
+    )
+    assert (settings.server.port, settings.server.flush_ms) == (2000, 50)
+    assert settings.redis.url == "redis://:hidden@db"
+    assert settings.server.allowed_origins == ["https://news.example"]
+    assert list(boards(settings)) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[server]\nprot = 1\n", "unknown setting server.prot; did you mean port?"),
+        ("[sever]\nport = 1\n", "unknown setting sever; did you mean server?"),
+        ("[server]\nport = 70000\n", "server.port: expected `int` <= 65535"),
+        ("[server]\nport = 'many'\n", "server.port: expected `int`, got `str`"),
+        ("[redis]\nurl = 'http://x'\n", "redis.url: expected `str` matching regex"),
+        ("[exchanges.upbitt]\nenabled = false\n", "unknown exchange exchanges.upbitt; did you mean upbit?"),
+        ("[exchanges.upbit]\nws_url = 'http://x'\n", "exchanges.upbit.ws_url: expected `str` matching regex"),
+        ("[boards.a]\nquote='KRW'\nsymbols=['btc']\nsources=['upbit']\n", "did you mean BTC?"),
+        ("[boards.a]\nquote='KRW'\nsymbols=['BTC','BTC']\nsources=['upbit']\n", "BTC stands there twice"),
+        ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsources=['upbut']\n", "no exchange 'upbut'; did you mean upbit?"),
+        ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsourses=['upbit']\n", "boards.a.sourses; did you mean sources?"),
+        ("[boards.'A b']\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\n", "a board's name is"),
+        ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\ntimezone='Moon'\n", "no time zone 'Moon'"),
+        ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\ntitle={fr='x'}\n", "no language 'fr'"),
+        ("server = 1\n", "server: expected `object`, got `int`"),
+        ("[server\n", "ticker.toml"),
+    ],
+)
+def test_a_bad_setting_is_one_line_naming_it(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(written(tmp_path, text), {})
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(UsageError, match=r"nowhere\.toml: No such file"):
+        load("nowhere.toml", {})

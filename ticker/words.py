@@ -1,0 +1,93 @@
+"""Every word the sidebar shows, by language; `static/widget.js` says the same (a test compares)."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from ticker.model import Language
+
+
+class Words(Struct, frozen=True):
+    """The words of one language; `{}` marks where a value goes."""
+
+    name: str
+    """The header above the coins' names."""
+    headers: dict[str, str]
+    """Column -> header."""
+    currencies: dict[str, str]
+    """Quote -> the currency's word, where it is not the quote itself."""
+    states: dict[str, str]
+    """State, or reason of a closed row -> what readers are told."""
+    basis: str
+    source: str
+    others: str
+    as_of: str
+    date: str
+    """The date in strftime's form."""
+    disclaimer: str
+    simulated: str
+    frozen: str
+
+    def currency(self, quote: str) -> str:
+        """원 for KRW; the quote itself where it has no word."""
+        return self.currencies.get(quote, quote)
+
+
+WORDS: Final[dict[Language, Words]] = {
+    "ko": Words(
+        name="종목",
+        headers={
+            "price": "현재가({})",
+            "percent": "변동률",
+            "change": "변동액({})",
+            "source": "거래소",
+            "time": "시각",
+            "premium": "김프",
+            "sparkline": "24시간",
+        },
+        currencies={"KRW": "원", "USD": "달러", "JPY": "엔"},
+        states={
+            "stale": "지연",
+            "held": "확인 중",
+            "suspended": "거래 정지",
+            "delisted": "거래지원 종료",
+            "pending": "수신 대기",
+        },
+        basis="* 24시간 변동률 기준",
+        source="{} 시세",
+        others="(표시 종목은 {})",
+        as_of="{} 기준",
+        date="%Y.%m.%d",
+        disclaimer="시세는 참고용이며 지연·오류가 있을 수 있습니다. 투자 판단의 책임은 이용자에게 있습니다.",
+        simulated="모의 시세입니다. 실제 거래 가격이 아닙니다.",
+        frozen="시세 갱신을 잠시 멈췄습니다.",
+    ),
+    "en": Words(
+        name="Coin",
+        headers={
+            "price": "Price ({})",
+            "percent": "Change",
+            "change": "Change ({})",
+            "source": "Exchange",
+            "time": "Time",
+            "premium": "Premium",
+            "sparkline": "24 hours",
+        },
+        currencies={},
+        states={
+            "stale": "delayed",
+            "held": "checking",
+            "suspended": "suspended",
+            "delisted": "delisted",
+            "pending": "waiting",
+        },
+        basis="* 24-hour change",
+        source="{} prices",
+        others=" (marked: {})",
+        as_of="as of {}",
+        date="%Y-%m-%d",
+        disclaimer="For reference only; prices may be late or wrong. Investment decisions are your own responsibility.",
+        simulated="Simulated prices. These are not real market prices.",
+        frozen="Updates are paused for the moment.",
+    ),
+}

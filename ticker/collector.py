@@ -7,7 +7,7 @@ second there is one at least, which tells the servers that the collector lives.
 import asyncio
 import collections
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Final
 
 import aiohttp
@@ -55,22 +55,34 @@ class Collector:
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Collect until cancelled."""
-        await self._take_over()
-        async with aiohttp.ClientSession(trust_env=False) as session, asyncio.TaskGroup() as tasks:
-            for exchange in self._exchanges.values():
-                tasks.create_task(self._collect(exchange, session), name=f"collect {exchange.name}")
+        """Collect from the live exchanges until cancelled."""
+        async with aiohttp.ClientSession(trust_env=False) as session:
+            feeds = [self._collect(exchange, session) for exchange in self._exchanges.values()]
+            await self.write_from(*feeds, self._hint())
+
+    async def write_from(self, *feeds: Coroutine[None, None, None]) -> None:
+        """Write what these bring to this sink until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._take_over()
+            for feed_ in feeds:
+                tasks.create_task(feed_)
             tasks.create_task(self._beat(), name="beat")
-            tasks.create_task(self._hint(), name="hint")
             await self._write()
 
     async def _take_over(self) -> None:
-        """Become the writer and read what the last one left."""
-        now = self._clock()
-        await self._store.claim(now.wall)
-        await self._store.load(self.prices.history, now.wall)
-        for name in self._boards:
-            self.prices.restore(name, (await self._store.board(name)).rows, now)
+        """Become the writer and read what the last one left, however long Redis takes."""
+        while True:
+            now = self._clock()
+            try:
+                await self._store.claim(now.wall)
+                await self._store.load(self.prices.history, now.wall)
+                for name in self._boards:
+                    self.prices.restore(name, (await self._store.board(name)).rows, now)
+            except FAILURES as error:
+                log.warning("redis cannot be read: %s", str(error)[:200])
+                await asyncio.sleep(BEAT_S)
+            else:
+                return
 
     async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
         """One exchange's life: its market list, then its feed and its history side by side."""

@@ -130,6 +130,9 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
     except msgspec.ValidationError as error:
         raise UsageError(_sentence(str(error))) from None
     boards(settings)
+    proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
+    if settings.network.proxy is None and proxy:
+        return msgspec.structs.replace(settings, network=Network(proxy))
     return settings
 
 

@@ -1,0 +1,39 @@
+"""Docs that cannot lie: every setting is listed, and every listed setting exists."""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from ticker.settings import Admin, BoardSettings, ExchangeSettings, Log, Network, Redis, Server, load
+
+ROOT = Path(__file__).parents[2]
+SECTIONS = {
+    "server": Server,
+    "admin": Admin,
+    "redis": Redis,
+    "network": Network,
+    "exchanges.NAME": ExchangeSettings,
+    "boards.NAME": BoardSettings,
+    "log": Log,
+}
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    known = {f"{name}.{f.name}" for name, kind in SECTIONS.items() for f in msgspec.structs.fields(kind)}
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-zA-Z_.]+)` \|", page, re.MULTILINE)) == known
+
+
+def test_the_example_configuration_loads(tmp_path: Path) -> None:
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    example = tmp_path / "ticker.toml"
+    example.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    assert load(str(example), {}).server.public_url == "https://ticker.example.com"
+
+
+def test_every_dependency_has_its_reason() -> None:
+    declared = re.findall(r'^    "([a-z-]+)>=[^"]*",$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    reasons = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    runtime = declared[: declared.index("websockets") + 1]
+    assert [name for name in runtime if f"| {name}" not in reasons] == []

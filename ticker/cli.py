@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,21 +42,24 @@ def settings_of(context: click.Context, config: str | None) -> Settings:
 
 
 def start(work: Coroutine[Any, Any, None]) -> None:
-    """Run a process on the fastest event loop there is; a single expected failure speaks for the whole group."""
+    """Run a process; a single expected failure speaks for the whole group of tasks."""
     try:
-        import uvloop  # noqa: PLC0415 - optional where it does not install
-
-        factory = uvloop.new_event_loop
-    except ImportError:
-        factory = asyncio.new_event_loop
-    try:
-        with asyncio.Runner(loop_factory=factory) as runner:
+        with asyncio.Runner(loop_factory=event_loop()) as runner:
             runner.run(work)
     except BaseExceptionGroup as group:
         expected = group.subgroup(TickerError)
         if expected is None:
             raise
         raise _first(expected) from None
+
+
+def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the fastest event loop that is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional where it does not install
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:

@@ -18,7 +18,8 @@ from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.market import Prices
 from ticker.model import Board, Instant, Market, Row, Suspension, Tick
-from ticker.store import FAILURES, Emptied, Source, Store
+from ticker.store import FAILURES, Emptied, Source, Writer
+from ticker.store.writer import Batch
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Collector:
         self,
         boards: Mapping[str, Board],
         exchanges: Mapping[str, Exchange],
-        store: Store,
+        store: Writer,
         clock: Callable[[], Instant],
         *,
         stale_after_s: float = 15.0,
@@ -138,8 +139,7 @@ class Collector:
     def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:  # noqa: ARG002
         """A price or a change of a market's life."""
         if isinstance(event, Tick):
-            accepted = self.prices.tick(exchange, epoch, event, instant)
-            self.counts[exchange, "accepted" if accepted else "unknown or older"] += 1
+            self.counts[exchange, self.prices.tick(exchange, epoch, event, instant)] += 1
         else:
             self.prices.suspension(exchange, event.symbol, event.quote, suspended=event.suspended)
         self._wake.set()
@@ -172,11 +172,19 @@ class Collector:
         samples, history.pending = history.pending, {}
         sent, self._unsent = self._unsent, {name: {} for name in self._boards}
         try:
-            await self._store.commit(changed, samples, history.slots, self._sources, now.wall)
+            holds = self.prices.holds if self.prices.holds_changed else None
+            self.prices.holds_changed = False
+            batch = Batch(now.wall, changed, samples, history.slots, self._sources, holds)
+            accepts = await self._store.commit(batch)
         except BaseException:
             history.pending = samples | history.pending
             self._unsent = {name: sent[name] | self._unsent[name] for name in sent}
+            self.prices.holds_changed = True
             raise
+        for accept in accepts:
+            symbol, _, quote = accept.partition("/")
+            released = self.prices.release(symbol, quote, now)
+            log.info("an editor accepted %s: %d held prices released", accept[:40], released)
 
     async def _rewrite(self) -> None:
         try:
@@ -193,6 +201,7 @@ class Collector:
         while True:
             now = self._clock()
             self.prices.roll(now)
+            self.prices.review(now)
             self.prices.touch()
             self._sources = {name: self._source(name, now) for name in self._exchanges}
             self._wake.set()

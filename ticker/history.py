@@ -64,6 +64,11 @@ class Series:
             return 0
         return self._samples[minute // MINUTE % LENGTH]
 
+    def last(self) -> int:
+        """The newest known sample; 0 when there is none."""
+        minutes = range(self._newest, self._newest - LENGTH * MINUTE, -MINUTE)
+        return next((sample for minute in minutes if (sample := self.get(minute))), 0)
+
     def put(self, minute: int, sample: int) -> bool:
         """Write the sample of a minute; False when it stands there already or the minute is too old to keep."""
         if minute <= self._newest - LENGTH * MINUTE or self.get(minute) == sample:

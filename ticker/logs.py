@@ -31,7 +31,7 @@ class JsonLines(logging.Formatter):
 class Text(logging.Formatter):
     """For people: the time in UTC, the level, the message, on one line."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_msec_format = "%s.%03dZ"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name

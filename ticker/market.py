@@ -4,16 +4,18 @@ A link is one connection's life as seen from here: prices are fresh while their 
 gaps of a link: within one epoch nothing was missed, so a silent market keeps its price and its minutes stay known.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from ticker import money
 from ticker.exchanges import Exchange
+from ticker.guard import Guard, Outcome
 from ticker.history import History, minute_of, pack, ref_minute, unpack
-from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Tick
+from ticker.model import DAY, MINUTE, Basis, Board, Held, Instant, Market, Row, State, Tick
 
 SKEW: Final = 5_000
 """A trade that lies further in the future than this carries the time of its arrival instead."""
@@ -21,6 +23,10 @@ NOBODY: Final = -2
 """The epoch of a link while it is cut; no quote has it."""
 RETURN_AFTER: Final = 60_000
 """A better source must have been good for this long before a row returns to it."""
+MOST_HOLDS: Final = 200
+
+Taken: TypeAlias = Literal["accepted", "held", "older", "unknown"]
+"""What became of a tick."""
 
 
 class Link:
@@ -55,11 +61,13 @@ class Link:
 class Quote:
     """The latest price of one market."""
 
-    __slots__ = ("epoch", "link", "market", "price", "received", "ref", "text", "ts")
+    __slots__ = ("epoch", "guard", "held", "link", "market", "price", "received", "ref", "text", "ts")
 
     def __init__(self, market: Market, link: Link) -> None:
         self.market = market
         self.link = link
+        self.guard = Guard()
+        self.held: Held | None = None
         self.price: Decimal | None = None
         self.text: str | None = None
         self.ts = 0
@@ -69,7 +77,8 @@ class Quote:
 
     def usable(self, now: Instant) -> bool:
         """Whether a row may show it as a current price."""
-        return self.price is not None and not self.market.suspended and self.link.fresh(now)
+        ready = self.price is not None and self.held is None and not self.market.suspended
+        return ready and self.link.fresh(now)
 
 
 class Reference(NamedTuple):
@@ -92,6 +101,10 @@ class Prices:
         self.quotes: dict[tuple[str, str, str], Quote] = {}
         self.rows = {name: {symbol: Row(symbol=symbol) for symbol in board.symbols} for name, board in boards.items()}
         self.rolling: dict[tuple[str, str, str], tuple[Decimal, int]] = {}
+        self.holds: deque[Held] = deque(maxlen=MOST_HOLDS)
+        """Newest first."""
+        self.holds_changed = False
+        self._coins: dict[str, list[Quote]] = {}
         self._chosen: dict[tuple[str, str], Quote] = {}
         self._watchers: dict[tuple[str, str], list[Board]] = {}
         for board in boards.values():
@@ -110,7 +123,8 @@ class Prices:
             self.history.open(market.key)
             quote = self.quotes.get(key)
             if quote is None:
-                self.quotes[key] = Quote(market, self.link(market.exchange, shard))
+                self.quotes[key] = quote = Quote(market, self.link(market.exchange, shard))
+                self._coins.setdefault(market.symbol, []).append(quote)
             else:
                 quote.market, quote.link = market, self.link(market.exchange, shard)
             self._mark(market.symbol, market.quote)
@@ -123,11 +137,13 @@ class Prices:
             found = self.links[exchange, shard] = Link(round(silence * 1000))
         return found
 
-    def tick(self, exchange: str, epoch: int, tick: Tick, now: Instant) -> bool:
-        """Take a price; False when no board shows its market or it is older than what another connection brought."""
+    def tick(self, exchange: str, epoch: int, tick: Tick, now: Instant) -> Taken:
+        """Take a price of a market that a board shows, unless another connection brought a newer one or it is not
+        believable.
+        """
         quote = self.quotes.get((exchange, tick.symbol, tick.quote))
         if quote is None:
-            return False
+            return "unknown"
         if now.wall >= self._minute + MINUTE:
             self.roll(now)
         quote.link.epoch = epoch
@@ -135,14 +151,102 @@ class Prices:
         ts = tick.ts if tick.ts is not None and tick.ts <= now.wall + SKEW else now.wall
         if epoch != quote.epoch and ts < quote.ts:
             quote.epoch = epoch  # the older trade is dropped, but from here on this connection's order rules
-            return False
-        if tick.price != quote.price:
-            quote.price, quote.text = tick.price, money.plain(tick.price)
-        quote.ts, quote.received, quote.epoch = ts, now.wall, epoch
+            return "older"
+        if tick.price != quote.price or quote.held is not None:
+            outcome = self._judge(quote, tick.price, now)
+            if outcome is None:
+                return "held"
+        self._accept(quote, tick.price, ts, now)
+        quote.epoch = epoch
+        return "accepted"
+
+    def _judge(self, quote: Quote, price: Decimal, now: Instant) -> Outcome | None:
+        """Whether a price is believed, and why; None holds it."""
+        guard = quote.guard
+        if guard.good is None:
+            guard.good = self._level(quote, now)
+        if not guard.suspicious(price, now.mono):
+            self._release(quote, "rejected", now)
+            return "confirmed"
+        guard.keep(price, now)
+        outcome = guard.verdict(now, self._moves(quote, now))
+        if outcome is None:
+            self._hold(quote, price, now)
+        else:
+            self._release(quote, outcome, now)
+        return outcome
+
+    def _accept(self, quote: Quote, price: Decimal, ts: int, now: Instant) -> None:
+        if price != quote.price:
+            quote.guard.accept(price, now.mono)
+            quote.price, quote.text = price, money.plain(price)
+        quote.ts, quote.received = ts, now.wall
         minute = minute_of(ts if now.wall - ts < MINUTE else now.wall)
-        self.history.put(quote.market.key, minute, pack(tick.price))
-        self._mark(tick.symbol, tick.quote)
-        return True
+        self.history.put(quote.market.key, minute, pack(price))
+        self._mark(quote.market.symbol, quote.market.quote)
+
+    def _hold(self, quote: Quote, price: Decimal, now: Instant) -> None:
+        if quote.held is None:
+            good = money.plain(quote.guard.good or price)
+            quote.held = Held(now.wall, quote.market.exchange, quote.market.symbol, money.plain(price), good)
+            self.holds.appendleft(quote.held)
+            self.holds_changed = True
+            self._mark(quote.market.symbol, quote.market.quote)
+        else:
+            quote.held.price = money.plain(price)
+
+    def _release(self, quote: Quote, outcome: Outcome, now: Instant) -> None:
+        if quote.held is not None:
+            quote.held.released_ts, quote.held.outcome = now.wall, outcome
+            quote.held = None
+            quote.guard.hold = None
+            self.holds_changed = True
+            self._mark(quote.market.symbol, quote.market.quote)
+
+    def review(self, now: Instant) -> None:
+        """A held price may be confirmed by what other exchanges brought since."""
+        for quote in self.quotes.values():
+            hold = quote.guard.hold
+            if quote.held is None or hold is None or not quote.link.fresh(now):
+                continue
+            outcome = quote.guard.verdict(now, self._moves(quote, now))
+            if outcome is not None:
+                self._release(quote, outcome, now)
+                self._accept(quote, hold.price, now.wall, now)
+
+    def release(self, symbol: str, quote: str, now: Instant) -> int:
+        """An editor believes the held prices of a symbol; how many there were."""
+        waiting = [q for q in self._coins.get(symbol, ()) if q.market.quote == quote and q.guard.hold is not None]
+        for one in waiting:
+            price = one.guard.hold.price if one.guard.hold else one.price
+            self._release(one, "accepted", now)
+            if price is not None:
+                self._accept(one, price, now.wall, now)
+        return len(waiting)
+
+    def _others(self, quote: Quote, now: Instant) -> Iterator[Quote]:
+        """The same coin on other exchanges that deliver now, in whatever currency."""
+        for other in self._coins[quote.market.symbol]:
+            if other.market.exchange != quote.market.exchange and other.price is not None and other.link.fresh(now):
+                yield other
+
+    def _moves(self, quote: Quote, now: Instant) -> list[Decimal | None]:
+        """How far each other exchange has moved since this market's last good price, as ratios."""
+        return [self._move(other, quote.received, now) for other in self._others(quote, now)]
+
+    def _move(self, other: Quote, since: int, now: Instant) -> Decimal | None:
+        guard = other.guard
+        if guard.hold is not None and guard.good is not None:
+            return guard.hold.price / guard.good
+        sample = self.history.series[other.market.key].get(minute_of(since) - MINUTE)
+        before = guard.before(now.mono - (now.wall - since)) or unpack(sample) or guard.oldest()
+        return other.price / before if before and other.price else None
+
+    def _level(self, quote: Quote, now: Instant) -> Decimal | None:
+        """A price to measure a market's first one by: its own last sample, else another exchange's in the currency."""
+        own = unpack(self.history.series[quote.market.key].last())
+        others = (o.price for o in self._others(quote, now) if o.market.quote == quote.market.quote)
+        return own or next(others, None)
 
     def cut(self, exchange: str, shard: int, now: Instant) -> None:
         """A connection is lost: since it last delivered nobody watched its markets, and their minutes are unknown."""
@@ -193,6 +297,7 @@ class Prices:
             self.watch([market])
             quote = self.quotes[key]
             quote.price, quote.text = Decimal(row.price), row.price
+            quote.guard.good = quote.price
             quote.ts, quote.received = row.ts or 0, row.received_ts or 0
             age = max(0, now.wall - quote.received)
             quote.link.last_data = max(quote.link.last_data or 0, now.mono - age)
@@ -268,6 +373,8 @@ class Prices:
     def _state(self, quote: Quote, now: Instant) -> tuple[State, str | None]:
         if quote.market.suspended:
             return "closed", "suspended"
+        if quote.held is not None and quote.link.fresh(now):
+            return "held", None
         return ("live" if quote.link.fresh(now) else "stale"), None
 
     def _decimals(self, quote: Quote) -> int:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from html import escape
 from typing import Final
@@ -35,6 +35,8 @@ class Shown(Struct, frozen=True):
     look: Look
     asked: str | None = None
     """The symbols asked for, with commas; None for the whole board."""
+    page: bool = False
+    """A page of its own, for an iframe; else part of another page."""
 
     @property
     def words(self) -> Words:
@@ -53,29 +55,32 @@ class Shown(Struct, frozen=True):
         return max((row.ts for row in self.rows if row.ts is not None), default=None)
 
 
-def shown(board: Board, state: BoardState, lang: Language, look: Look, symbols: Collection[str] | None = None) -> Shown:
+def shown(
+    board: Board, state: BoardState, lang: Language, look: Look, symbols: Collection[str] | None, *, page: bool
+) -> Shown:
     """The rows a reader sees, in the board's order: hidden ones left out, those without a price pending."""
     wanted = [symbol for symbol in board.symbols if symbols is None or symbol in set(symbols)]
     rows = [state.rows.get(symbol) or Row(symbol=symbol) for symbol in wanted if symbol not in state.hidden]
     most = 1 if look.form == "card" else look.limit
     asked = None if symbols is None else ",".join(wanted)
-    return Shown(board, tuple(rows[:most]), state.notice, state.frozen, lang, look, asked)
+    return Shown(board, tuple(rows[:most]), state.notice, state.frozen, lang, look, asked, page)
 
 
-def element(what: Shown, *, theme: str, heading: str, server: str | None = None) -> str:
+def element(what: Shown, server: str | None = None) -> str:
     """`<crypto-ticker>` with everything a reader needs before, or without, any script.
 
-    `theme` is the one where the look names none; `heading` the title's tag; `server` the base address where the
-    including page may load the script from elsewhere.
+    `server` is the base address, for pages that may load the script from elsewhere.
     """
     board, look = what.board, what.look
+    theme = look.theme or ("auto" if what.page else "inherit")
+    heading = "h1" if what.page else "b"
     attributes = {
         "board": board.name,
         "lang": what.lang,
         "server": server,
         "symbols": what.asked,
         "form": None if look.form == "list" else look.form,
-        "theme": look.theme or theme,
+        "theme": theme,
         "colors": look.colors,
         "columns": ",".join(look.columns) or None,
         "limit": look.limit,
@@ -83,7 +88,7 @@ def element(what: Shown, *, theme: str, heading: str, server: str | None = None)
         "credit": None if look.credit else "off",
         "interval": look.interval,
     }
-    root: dict[str, object] = {"class": "ct", "data-form": look.form, "data-theme": look.theme or theme}
+    root: dict[str, object] = {"class": "ct", "data-form": look.form, "data-theme": theme}
     root |= {"data-colors": look.colors or what.lang, "data-nosnippet": ""}
     title = f'<{heading} class="ct-title">{escape(board.title[what.lang])}</{heading}>'
     return (
@@ -158,7 +163,8 @@ def _name(what: Shown, row: Row, cell_tag: str) -> str:
     name = escape(what.board.names[row.symbol][what.lang])
     if what.look.link:
         address = what.look.link.replace("{symbol}", url_quote(row.symbol))
-        name = f'<a href="{escape(address)}" target="_blank" rel="noopener">{name}</a>'
+        target = ' target="_blank" rel="noopener"' if what.page else ""
+        name = f'<a href="{escape(address)}"{target}>{name}</a>'
     mark = source_name(row.source, what.lang) if row.source and row.source != what.main else ""
     marks = "".join(
         f' <small class="ct-{kind}">{escape(text)}</small>'
@@ -235,12 +241,11 @@ def _notes(what: Shown) -> str:
     board, words = what.board, what.words
     parts = [(board.footnote or {}).get(what.lang) or _basis(what)]
     if what.newest is not None:
-        stamp = f'<time datetime="{_utc(what.newest)}">{board_time(what, what.newest)}</time>'
-        parts.append(words.as_of.format(stamp))
+        parts.append(words.as_of.format(board_time(what, what.newest)))
     disclaimer = (board.disclaimer or {}).get(what.lang) or words.disclaimer
     credit = ' <span class="ct-credit">ticker</span>' if what.look.credit else ""
     return (
-        f'<p class="ct-footnote">{" · ".join([escape(parts[0]), *parts[1:]])}</p>'
+        f'<p class="ct-footnote">{escape(" · ".join(parts))}</p>'
         f'<p class="ct-disclaimer">{escape(disclaimer)}{credit}</p>'
     )
 
@@ -252,10 +257,6 @@ def _basis(what: Shown) -> str:
     others = "·".join(source_name(source, what.lang) for source in what.board.sources if source in used)
     source = words.source.format(source_name(main, what.lang)) + (words.others.format(others) if others else "")
     return f"{words.basis} · {source}"
-
-
-def _utc(ts: int) -> str:
-    return datetime.fromtimestamp(ts // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _local(what: Shown, ts: int) -> datetime:

@@ -110,6 +110,19 @@ class Row(Struct, frozen=True):
     premium_pct: str | None | UnsetType = UNSET
 
 
+class Held(Struct):
+    """One price that was not believed at once, as `/v1/holds` tells it."""
+
+    ts: int
+    source: str
+    symbol: str
+    price: str
+    last_good: str
+    released_ts: int | None = None
+    outcome: str | None = None
+    """confirmed (by another exchange), repeated, rejected (the price came back), accepted (by an editor)."""
+
+
 class BoardState(Struct):
     """A board as it stands in Redis: its rows by symbol, and what an editor decided about it."""
 

@@ -6,13 +6,13 @@ It recomputes nothing. When the collector's heartbeat stops, its rows are shown 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ticker import money
 from ticker.history import unpack
 from ticker.hub import Hub
 from ticker.model import MINUTE, Board, Instant
-from ticker.store import FAILURES, Source, Store, Update
+from ticker.store import FAILURES, Reader, Update
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Node:
         self,
         boards: Mapping[str, Board],
         hub: Hub,
-        store: Store,
+        store: Reader,
         clock: Callable[[], Instant],
         *,
         stale_after_s: float = 15.0,
@@ -58,6 +58,9 @@ class Node:
         if update.fence < self._fence:
             return  # the last words of a collector that has been replaced
         self._fence = update.fence
+        if update.edited:
+            await self._read_all()
+            return
         self._heard = self._clock().mono
         if self._silent:
             self._silent = False
@@ -65,7 +68,7 @@ class Node:
             await self._read_all()
         for name, board in update.boards.items():
             known = self._revisions.get(name)
-            if known is None or board.revision <= known:
+            if known is None or board.revision <= known or self._hub.boards[name].frozen:
                 continue
             if board.revision == known + 1:
                 self._revisions[name] = board.revision
@@ -109,6 +112,10 @@ class Node:
         points = [(minute + MINUTE, unpack(sample)) for minute, sample in samples]
         return row.source, [(end, money.plain(price)) for end, price in points if price is not None]
 
-    async def sources(self) -> dict[str, Source]:
+    async def sources(self) -> dict[str, dict[str, Any]]:
         """How every exchange is doing, as the collector last said."""
         return await self._store.sources()
+
+    async def holds(self) -> list[dict[str, Any]]:
+        """The last prices that were not believed at once."""
+        return await self._store.holds()

@@ -28,7 +28,7 @@ def embed(
 
     The script's address is relative to `/embed/{board}`, so that no proxy's path prefix can break it.
     """
-    inner = element(shown(board, state, lang, look or Look(), symbols), theme="auto", heading="h1")
+    inner = element(shown(board, state, lang, look or Look(), symbols, page=True))
     return (
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
@@ -52,7 +52,7 @@ def fragment(
     """The sidebar for server-side includes: ASCII whatever the including page's encoding, never article text."""
     base = escape(public_url)
     loads = f'<link rel="stylesheet" href="{base}/widget.css"><script type="module" src="{base}/widget.js"></script>'
-    inner = element(shown(board, state, lang, look or Look(), symbols), theme="inherit", heading="b", server=public_url)
+    inner = element(shown(board, state, lang, look or Look(), symbols, page=False), server=public_url)
     text = f"<aside data-nosnippet>{loads if assets else ''}{inner}</aside>"
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
 

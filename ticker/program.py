@@ -22,7 +22,7 @@ from ticker.model import Board
 from ticker.node import Node
 from ticker.routes import make_app
 from ticker.settings import Settings, boards
-from ticker.store import Store
+from ticker.store import Reader, Writer
 
 
 async def run(settings: Settings) -> None:
@@ -35,13 +35,13 @@ async def run(settings: Settings) -> None:
 async def collect(settings: Settings) -> None:
     """Only the collectors."""
     shown = boards(settings)
-    async with Store(_needed(settings)) as store:
+    async with Writer(_needed(settings)) as store:
         await _until_signal(_collect(settings, shown, _used(settings, shown), store))
 
 
 async def serve(settings: Settings) -> None:
     """Only a server node."""
-    async with Store(_needed(settings)) as store:
+    async with Reader(_needed(settings)) as store:
         await _serve(settings, boards(settings), store)
 
 
@@ -56,14 +56,14 @@ async def demo(settings: Settings, *, frozen: bool) -> None:
 
 
 async def _both(settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], url: str) -> None:
-    async with Store(url) as writer, Store(url) as reader, asyncio.TaskGroup() as tasks:
+    async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
         collecting = tasks.create_task(_collect(settings, shown, exchanges, writer), name="collector")
         await _serve(settings, shown, reader)
         collecting.cancel()
 
 
 async def _collect(
-    settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], store: Store
+    settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], store: Writer
 ) -> None:
     with _progress() as report:
         await Collector(
@@ -77,7 +77,7 @@ async def _collect(
         ).run()
 
 
-async def _serve(settings: Settings, shown: Mapping[str, Board], store: Store) -> None:
+async def _serve(settings: Settings, shown: Mapping[str, Board], store: Reader) -> None:
     """Serve until a signal, then drain: no new readers, a farewell to the old ones, and out."""
     hub = Hub(shown, settings.server)
     node = Node(shown, hub, store, clock.now, stale_after_s=settings.server.stale_after_s)

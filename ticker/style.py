@@ -1,10 +1,19 @@
-"""The sidebar's style: `static/widget.css`, squeezed once at import. `python -m ticker.style` copies it into widget.js."""
+"""The sidebar's style: `static/widget.css`, squeezed once at import.
 
+`python -m ticker.style` writes the style and the words into widget.js, which must work as one file; a test compares.
+"""
+
+import json
 import re
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+
+import msgspec
+
+from ticker.model import LANGUAGES
+from ticker.words import WORDS
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = next(folder for folder in (HERE / "static", HERE.parent / "static") if folder.is_dir())
@@ -28,12 +37,14 @@ STYLE: Final = squeeze((STATIC / "widget.css").read_text(encoding="utf-8"))
 STYLE_HASH: Final = source_hash(STYLE)
 
 
-def with_style(script: str, style: str = STYLE) -> str:
-    """The script with its one line of style replaced; what a test compares and `python -m ticker.style` writes."""
-    literal = "`" + style.replace("\\", "\\\\") + "`"
-    return re.sub(r"^const STYLE = `.*`;$", lambda _: f"const STYLE = {literal};", script, count=1, flags=re.MULTILINE)
+def filled(script: str) -> str:
+    """The script with its two written lines, style and words, as they must be; in ASCII."""
+    style = STYLE.replace("\\", "\\\\")
+    words = json.dumps({lang: msgspec.to_builtins(WORDS[lang]) for lang in LANGUAGES}, separators=(",", ":"))
+    script = re.sub("^const STYLE = .*$", lambda _: f"const STYLE = `{style}`;", script, count=1, flags=re.MULTILINE)
+    return re.sub("^const WORDS = .*$", lambda _: f"const WORDS = {words};", script, count=1, flags=re.MULTILINE)
 
 
 if __name__ == "__main__":
     SCRIPT: Final = STATIC / "widget.js"
-    SCRIPT.write_text(with_style(SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")
+    SCRIPT.write_text(filled(SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")

@@ -27,6 +27,11 @@ class Words(Struct, frozen=True):
     disclaimer: str
     simulated: str
     frozen: str
+    status: dict[str, str]
+    """What the banner says of the connection; only where it is not live."""
+    pause: str
+    resume: str
+    read: str
 
     def currency(self, quote: str) -> str:
         """원 for KRW; the quote itself where it has no word."""
@@ -61,6 +66,10 @@ WORDS: Final[dict[Language, Words]] = {
         disclaimer="시세는 참고용이며 지연·오류가 있을 수 있습니다. 투자 판단의 책임은 이용자에게 있습니다.",
         simulated="모의 시세입니다. 실제 거래 가격이 아닙니다.",
         frozen="시세 갱신을 잠시 멈췄습니다.",
+        status={"down": "연결 끊김", "refused": "연결 불가"},
+        pause="일시정지",
+        resume="다시 시작",
+        read="현재 시세 읽기",
     ),
     "en": Words(
         name="Coin",
@@ -89,5 +98,9 @@ WORDS: Final[dict[Language, Words]] = {
         disclaimer="For reference only; prices may be late or wrong. Investment decisions are your own responsibility.",
         simulated="Simulated prices. These are not real market prices.",
         frozen="Updates are paused for the moment.",
+        status={"down": "offline", "refused": "unavailable"},
+        pause="Pause",
+        resume="Resume",
+        read="Read prices",
     ),
 }

@@ -14,7 +14,8 @@ from ticker.exchanges.exchange import Candles, Request
 from ticker.history import unpack
 from ticker.market import Prices
 from ticker.model import DAY, MINUTE, Instant, Market, Tick
-from ticker.store import Store
+from ticker.store import Reader, Writer
+from ticker.store.writer import Batch
 
 HOUR = 60 * MINUTE
 START = 1_613_952_000_000  # 2021-02-22T00:00:00Z: 09:00 KST and midnights lie inside the run
@@ -72,7 +73,7 @@ def exchange() -> Exchange:
 class Run:
     """One collector without sockets: its prices, its backfill and its writes, on a clock of ours."""
 
-    def __init__(self, world: Exchanging, store: Store, now: int) -> None:
+    def __init__(self, world: Exchanging, store: Writer, now: int) -> None:
         self.now = now
         self.world = world
         self.store = store
@@ -128,7 +129,7 @@ class Run:
     async def write(self) -> None:
         changed = self.prices.changes(self.clock())
         samples, self.prices.history.pending = self.prices.history.pending, {}
-        await self.store.commit(changed, samples, self.prices.history.slots, {}, self.now)
+        await self.store.commit(Batch(self.now, changed, samples, self.prices.history.slots))
 
     def percents(self) -> dict[str, str | None]:
         self.prices.touch()
@@ -156,7 +157,7 @@ async def test_a_day_with_silent_minutes_an_outage_and_a_restart_has_exact_perce
         RESTART + DAY + 90_000,
     ]
     checked = 0
-    async with Store(redis_url) as store:
+    async with Writer(redis_url) as store:
         run, epoch = Run(world, store, START), 1
         await run.start()
         run.connect(epoch)
@@ -202,12 +203,13 @@ async def test_a_day_with_silent_minutes_an_outage_and_a_restart_has_exact_perce
 
 async def test_what_redis_holds_is_read_back_minute_by_minute(redis_url: str) -> None:
     world = Exchanging(seed=7)
-    async with Store(redis_url) as store:
+    async with Writer(redis_url) as store:
         run = Run(world, store, START)
         await run.start()
         await run.fill()
         await run.write()
-        samples = await store.samples("alpha:BTC/KRW", START)
+    async with Reader(redis_url) as reader:
+        samples = await reader.samples("alpha:BTC/KRW", START)
     assert len(samples) == 1441
     assert samples[-1][1] == 0  # the minute that has just ended settles before it is asked for
     assert [unpack(sample) for _, sample in samples[:-1]] == [

@@ -34,8 +34,8 @@ def test_pure_modules_touch_neither_the_world_nor_a_clock(path: Path) -> None:
 
 
 def test_only_the_store_and_the_private_server_know_redis() -> None:
-    knows = {path.name for path in PACKAGE.rglob("*.py") if "redis" in imported(path)}
-    assert knows == {"store.py"}
+    knows = {path.parent.name for path in PACKAGE.rglob("*.py") if "redis" in imported(path)}
+    assert knows == {"store"}
 
 
 def test_an_exchange_is_named_only_in_its_module_the_registry_the_simulators_and_the_default_boards() -> None:

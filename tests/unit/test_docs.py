@@ -33,7 +33,9 @@ def test_the_example_configuration_loads(tmp_path: Path) -> None:
 
 
 def test_every_dependency_has_its_reason() -> None:
-    declared = re.findall(r'^    "([a-z-]+)>=[^"]*",$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    declared = re.findall(
+        r'^    "([a-z-]+)>=[^"]*",$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
+    )
     reasons = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
     runtime = declared[: declared.index("websockets") + 1]
     assert [name for name in runtime if f"| {name}" not in reasons] == []

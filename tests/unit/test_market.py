@@ -23,7 +23,7 @@ def made(*symbols: str) -> Prices:
     return prices
 
 
-def tick(prices: Prices, exchange: str, price: str, ms: int, *, epoch: int = 1, ts: int | None = None) -> bool:
+def tick(prices: Prices, exchange: str, price: str, ms: int, *, epoch: int = 1, ts: int | None = None) -> str:
     return prices.tick(exchange, epoch, Tick("BTC", "KRW", D(price), T + ms if ts is None else ts), at(ms))
 
 
@@ -86,8 +86,9 @@ def test_decimals_follow_the_price_step() -> None:
     prices = made("BTC")
     tick(prices, "alpha", "529", 0)
     assert row(prices, 0).decimals == 1
-    tick(prices, "alpha", "1529", 1)
-    assert row(prices, 1).decimals == 0
+    dearer = made("BTC")
+    tick(dearer, "alpha", "1529", 1)
+    assert row(dearer, 1).decimals == 0
 
 
 def test_a_silent_source_is_stale_and_keeps_its_price_and_time() -> None:
@@ -125,10 +126,10 @@ def test_a_better_source_is_returned_to_only_after_a_minute_of_good_data() -> No
 def test_across_connections_an_older_trade_never_replaces_a_newer_one() -> None:
     prices = made("BTC")
     tick(prices, "alpha", "100", 5_000)
-    assert not tick(prices, "alpha", "90", 6_000, epoch=2, ts=T + 4_000)
+    assert tick(prices, "alpha", "99", 6_000, epoch=2, ts=T + 4_000) == "older"
     assert row(prices, 6_000).price == "100"
-    assert tick(prices, "alpha", "91", 7_000, epoch=2, ts=T + 4_500)  # from here on its own order rules
-    assert row(prices, 7_000).price == "91"
+    assert tick(prices, "alpha", "98", 7_000, epoch=2, ts=T + 4_500) == "accepted"  # from here on its own order rules
+    assert row(prices, 7_000).price == "98"
 
 
 def test_a_trade_from_the_future_carries_its_arrival() -> None:
@@ -193,5 +194,5 @@ def test_rows_from_redis_are_as_old_as_they_say() -> None:
 
 def test_an_unknown_market_is_not_taken() -> None:
     prices = made("BTC")
-    assert not prices.tick("alpha", 1, Tick("DOGE", "KRW", D(1), T), at(0))
-    assert not prices.tick("alpha", 1, Tick("BTC", "USDT", D(1), T), at(0))
+    assert prices.tick("alpha", 1, Tick("DOGE", "KRW", D(1), T), at(0)) == "unknown"
+    assert prices.tick("alpha", 1, Tick("BTC", "USDT", D(1), T), at(0)) == "unknown"

@@ -1,0 +1,56 @@
+"""I/O: an editor's decisions about a board, in force on every node at once and kept over restarts."""
+
+from typing import Final, Literal, TypeAlias
+
+import orjson
+
+from ticker.store.connection import PREFIX, Connection, text
+
+Command: TypeAlias = Literal["hide", "show", "notice", "freeze", "resume", "accept"]
+
+EDIT: Final = """
+local p, name, command, value, now = 'ticker:v1:', ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local board, editor, frozen = p .. 'board:' .. name, p .. 'editor:' .. name, p .. 'frozen:' .. name
+redis.call('LPUSH', p .. 'edits', ARGV[5])
+redis.call('LTRIM', p .. 'edits', 0, 999)
+if command == 'accept' then
+  redis.call('RPUSH', p .. 'accepts', value)
+  return 1
+end
+if command == 'notice' then redis.call('HSET', editor, 'notice', value) end
+if command == 'resume' then redis.call('DEL', frozen) end
+if command == 'hide' or command == 'show' then
+  local hidden, kept = cjson.decode(redis.call('HGET', editor, 'hidden') or '[]'), {}
+  for _, symbol in ipairs(hidden) do
+    if symbol ~= value then kept[#kept + 1] = symbol end
+  end
+  if command == 'hide' then kept[#kept + 1] = value end
+  redis.call('HSET', editor, 'hidden', #kept > 0 and cjson.encode(kept) or '[]')
+end
+local revision = redis.call('HINCRBY', board, 'revision', 1)
+redis.call('HSET', board, 'ts', now)
+redis.call('HSET', editor, 'revision', revision, 'ts', now)
+if command == 'freeze' and redis.call('EXISTS', frozen) == 0 then
+  redis.call('HSET', frozen, unpack(redis.call('HGETALL', board)))
+end
+local fence = redis.call('GET', p .. 'fence') or '0'
+redis.call('PUBLISH', p .. 'updates', '{"fence":' .. fence .. ',"ts":' .. now .. ',"edited":true}')
+return 1
+"""
+
+
+class Editor(Connection):
+    """Hide and show coins, pin a notice, freeze the board, accept a held price."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._edit = self._redis.register_script(EDIT)
+
+    async def edit(self, board: str, command: Command, value: str, who: str, now: int) -> None:
+        """Carry out one decision and note who took it and when."""
+        line = orjson.dumps({"ts": now, "who": who, "board": board, "command": command, "value": value})
+        await self._edit(args=[board, command, value, now, line])
+
+    async def edits(self) -> list[str]:
+        """What was decided, newest first, as JSON lines."""
+        return [text(line) for line in await self._redis.lrange(f"{PREFIX}edits", 0, -1)]

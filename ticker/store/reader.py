@@ -1,0 +1,144 @@
+"""I/O: the servers' side of Redis: read a board, follow its updates. It writes nothing."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from ticker.history import minute_of, ref_minute, unpack_minute
+from ticker.model import MINUTE, BoardState, Row
+from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, client, raw, text
+
+CHANNEL: Final = f"{PREFIX}updates"
+SILENCE_S: Final = 3.0
+"""A subscription that brings nothing for this long is dead: the collector speaks every second."""
+OWN_FIELDS: Final = {"revision", "ts"}
+SERIES: Final = """
+local out = {}
+for minute = tonumber(ARGV[2]), tonumber(ARGV[3]), 60000 do
+  local key = 'ticker:v1:minute:' .. string.format('%d', minute)
+  local at = tonumber(ARGV[1]) * 8
+  local sample = redis.call('GETRANGE', key, at, at + 7)
+  out[#out + 1] = #sample == 8 and sample or '\\0\\0\\0\\0\\0\\0\\0\\0'
+end
+return table.concat(out)
+"""
+
+log = logging.getLogger(__name__)
+
+
+class BoardUpdate(msgspec.Struct, frozen=True):
+    """What one batch changed on one board."""
+
+    revision: int
+    ts: int
+    rows: list[Row]
+
+
+class Update(msgspec.Struct, frozen=True):
+    """One message of the channel; without boards it only says that the collector lives."""
+
+    fence: int
+    ts: int
+    boards: dict[str, BoardUpdate] = {}
+    edited: bool = False
+    """An editor changed a board: read them again."""
+
+
+UPDATES: Final = msgspec.json.Decoder(Update)
+ROWS: Final = msgspec.json.Decoder(Row)
+OBJECTS: Final = msgspec.json.Decoder(dict[str, dict[str, Any]])
+LISTS: Final = msgspec.json.Decoder(list[dict[str, Any]])
+SYMBOLS: Final = msgspec.json.Decoder(frozenset[str])
+
+
+class Reader(Connection):
+    """What a server node needs to know."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._series = self._redis.register_script(SERIES)
+
+    async def board(self, name: str) -> BoardState:
+        """A board as it stands, with what an editor decided about it."""
+        return await read_board(self._redis, name)
+
+    async def sources(self) -> dict[str, dict[str, Any]]:
+        """How every exchange is doing, as the collector last said."""
+        answer = await self._redis.get(f"{PREFIX}sources")
+        return OBJECTS.decode(answer) if answer else {}
+
+    async def holds(self) -> list[dict[str, Any]]:
+        """The last prices that were not believed at once, newest first."""
+        answer = await self._redis.get(f"{PREFIX}holds")
+        return LISTS.decode(answer) if answer else []
+
+    async def samples(self, market: str, now: int) -> list[tuple[int, int]]:
+        """The samples of one market over the last 24 hours as (minute start, sample), unknown minutes 0."""
+        slot = await self._redis.hget(f"{PREFIX}slots", market)
+        if slot is None:
+            return []
+        first, last = ref_minute(now), minute_of(now) - MINUTE
+        packed = await self._series(args=[int(slot), first, last])
+        return list(zip(range(first, last + MINUTE, MINUTE), unpack_minute(raw(packed)), strict=False))
+
+    async def updates(self) -> AsyncIterator[Update | None]:
+        """Every batch and heartbeat, forever; None first and after each gap: read the boards again now.
+
+        A subscription that is silent for three seconds is taken for dead and opened anew.
+        """
+        while True:
+            try:
+                async with client(self.url, subscriber=True) as redis, redis.pubsub() as channel:
+                    async with asyncio.timeout(TIMEOUT_S):
+                        await channel.subscribe(CHANNEL)
+                    while (message := await channel.get_message(timeout=SILENCE_S)) is not None:
+                        if message["type"] == "subscribe":
+                            yield None
+                        elif (update := _update(message["data"])) is not None:
+                            yield update
+            except FAILURES as error:
+                log.warning("redis subscription lost: %s", str(error)[:200])
+                await asyncio.sleep(TIMEOUT_S)
+
+
+async def read_board(redis: Redis, name: str) -> BoardState:
+    """A board with its editor's decisions, read at one moment; frozen rows replace the moving ones."""
+    async with redis.pipeline(transaction=True) as together:
+        for kind in ("board", "frozen", "editor"):
+            together.hgetall(f"{PREFIX}{kind}:{name}")
+        moving, frozen, editor = [
+            {text(key): raw(value) for key, value in fields.items()} for fields in await together.execute()
+        ]
+    state = _board_state(frozen or moving)
+    state.frozen = bool(frozen)
+    state.notice = text(editor["notice"]) if editor.get("notice") else None
+    state.hidden = SYMBOLS.decode(editor.get("hidden", b"[]"))
+    if frozen and editor.get("revision", b"").isdigit():
+        state.revision, state.ts = int(editor["revision"]), int(editor["ts"])
+    return state
+
+
+def _board_state(fields: Mapping[str, bytes]) -> BoardState:
+    state = BoardState(revision=int(fields.get("revision", 0)), ts=int(fields.get("ts", 0)))
+    for name, line in fields.items():
+        if name in OWN_FIELDS:
+            continue
+        try:
+            row = ROWS.decode(line)
+        except msgspec.MsgspecError as error:
+            log.warning("row %r in redis left out: %s", name[:40], str(error)[:200])
+            continue
+        state.rows[row.symbol] = row
+    return state
+
+
+def _update(data: Any) -> Update | None:
+    try:
+        return UPDATES.decode(data)
+    except msgspec.MsgspecError as error:
+        log.warning("message on %s left out: %s", CHANNEL, str(error)[:200])
+        return None

@@ -1,0 +1,150 @@
+"""I/O: the collector's side of Redis: one atomic batch of rows, samples and one publish."""
+
+import asyncio
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+import orjson
+from redis.exceptions import RedisError
+
+from ticker.history import LENGTH, History, minute_of
+from ticker.model import MINUTE, BoardState, Held, Row
+from ticker.store.connection import PREFIX, TIMEOUT_S, Connection, raw, text
+from ticker.store.reader import read_board
+
+PATCH: Final = struct.Struct("<qiq")
+"""One sample on its way: minute, slot, price as `history.pack` makes it."""
+COMMIT: Final = """
+local p = 'ticker:v1:'
+local stored = redis.call('GET', p .. 'fence')
+if not stored then return redis.error_reply('EMPTY') end
+if stored ~= ARGV[1] then return redis.error_reply('FENCED') end
+local now = tonumber(ARGV[2])
+local parts = {}
+for name, rows in pairs(cjson.decode(ARGV[3])) do
+  local key = p .. 'board:' .. name
+  local revision = redis.call('HINCRBY', key, 'revision', 1)
+  local texts = {}
+  for i = 1, #rows, 2 do
+    redis.call('HSET', key, rows[i], rows[i + 1])
+    texts[#texts + 1] = rows[i + 1]
+  end
+  redis.call('HSET', key, 'ts', ARGV[2])
+  parts[#parts + 1] = cjson.encode(name) .. ':{"revision":' .. revision .. ',"ts":' .. ARGV[2] ..
+    ',"rows":[' .. table.concat(texts, ',') .. ']}'
+end
+local slots = cjson.decode(ARGV[4])
+for i = 1, #slots, 2 do redis.call('HSET', p .. 'slots', slots[i], slots[i + 1]) end
+local minutes = {}
+for at = 1, #ARGV[5], 20 do
+  local minute, slot = struct.unpack('<i8i4', ARGV[5], at)
+  local key = p .. 'minute:' .. string.format('%d', minute)
+  redis.call('SETRANGE', key, slot * 8, string.sub(ARGV[5], at + 12, at + 19))
+  minutes[key] = minute
+end
+for key, minute in pairs(minutes) do
+  redis.call('PEXPIRE', key, math.max(60000, minute + 90000000 - now))
+end
+redis.call('SET', p .. 'heartbeat', ARGV[2])
+redis.call('SET', p .. 'sources', ARGV[6])
+if ARGV[7] ~= '' then redis.call('SET', p .. 'holds', ARGV[7]) end
+redis.call('PUBLISH', p .. 'updates', '{"fence":' .. ARGV[1] .. ',"ts":' .. ARGV[2] ..
+  ',"boards":{' .. table.concat(parts, ',') .. '}}')
+local accepts = redis.call('LRANGE', p .. 'accepts', 0, -1)
+redis.call('DEL', p .. 'accepts')
+return accepts
+"""
+CLAIM: Final = """
+local fence = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
+redis.call('SET', KEYS[1], string.format('%d', fence))
+return string.format('%d', fence)
+"""
+
+
+class Emptied(Exception):
+    """Redis lost everything: claim it again and write all there is."""
+
+
+class Fenced(Exception):
+    """Another collector has taken over: stop writing."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """How an exchange is doing: `live`, `stale` or `down`."""
+
+    state: str
+    last_tick_ts: int | None = None
+
+
+class Batch(msgspec.Struct):
+    """Whatever is pending: all of it is written, or none."""
+
+    now: int
+    rows: Mapping[str, Iterable[Row]] = {}
+    """By board."""
+    samples: Mapping[tuple[int, int], int] = {}
+    """(minute, slot) -> sample."""
+    slots: Mapping[str, int] = {}
+    sources: Mapping[str, Source] = {}
+    holds: Iterable[Held] | None = None
+    """None: as before."""
+
+
+class Writer(Connection):
+    """The one collector that may write."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._commit = self._redis.register_script(COMMIT)
+        self._claim = self._redis.register_script(CLAIM)
+        self._fence = b""
+        self._slots_written = 0
+
+    async def claim(self, now: int) -> None:
+        """Become the one collector that may write."""
+        self._fence = await self._claim(keys=[f"{PREFIX}fence"], args=[now])
+        self._slots_written = 0
+
+    async def load(self, history: History, now: int) -> None:
+        """Read slots and the samples of the last 24 hours into a history."""
+        for key, slot in (await self._redis.hgetall(f"{PREFIX}slots")).items():
+            history.slots[text(key)] = int(slot)
+        beat = int(await self._redis.get(f"{PREFIX}heartbeat") or now)  # its minute was cut short: not to be trusted
+        first = minute_of(now) - (LENGTH - 1) * MINUTE
+        minutes = range(first, max(first + MINUTE, minute_of(min(beat, now))), MINUTE)
+        keys = [f"{PREFIX}minute:{minute}" for minute in minutes]
+        for packed, minute in zip(await self._redis.mget(keys), minutes, strict=True):
+            if packed:
+                history.load(minute, raw(packed))
+
+    async def board(self, name: str) -> BoardState:
+        """The rows that the last collector left."""
+        return await read_board(self._redis, name)
+
+    async def commit(self, batch: Batch) -> list[str]:
+        """Write one batch and tell the servers; returns `SYMBOL/QUOTE` of held prices an editor believes.
+
+        Raises Emptied, Fenced or one of FAILURES; what was in the batch is then to be written again.
+        """
+        boards = {
+            name: [part for row in rows for part in (row.symbol, msgspec.json.encode(row).decode())]
+            for name, rows in batch.rows.items()
+        }
+        fresh = [part for pair in list(batch.slots.items())[self._slots_written :] for part in pair]
+        blob = b"".join(PATCH.pack(minute, slot, sample) for (minute, slot), sample in batch.samples.items())
+        args: list[bytes | int | str] = [self._fence, batch.now, orjson.dumps(boards), orjson.dumps(fresh), blob]
+        args.append(msgspec.json.encode(batch.sources))
+        args.append("" if batch.holds is None else msgspec.json.encode(list(batch.holds)))
+        try:
+            async with asyncio.timeout(2 * TIMEOUT_S):
+                accepts = await self._commit(args=args)
+        except RedisError as error:
+            if "EMPTY" in str(error):
+                raise Emptied from None
+            if "FENCED" in str(error):
+                raise Fenced from None
+            raise
+        self._slots_written = len(batch.slots)
+        return [text(accept) for accept in accepts]

@@ -16,6 +16,7 @@ from ticker import feed, rest
 from ticker.backfill import Backfill, Progress
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
+from ticker.exchanges.exchange import Request
 from ticker.market import Prices
 from ticker.model import Board, Instant, Market, Row, Suspension, Tick
 from ticker.store import FAILURES, Emptied, Source, Writer
@@ -87,25 +88,26 @@ class Collector:
 
     async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
         """One exchange's life: its market list, then its feed and its history side by side."""
-        markets = self._wanted(exchange, await self._listed(exchange, session))
+        pace = rest.Pace(exchange.candles.per_s if exchange.candles else 1.0)
+        markets = self._wanted(exchange, await self._listed(exchange, session, pace))
         if not markets:
             return
-        self.prices.watch(markets)
-        pace = rest.Pace(exchange.candles.per_s if exchange.candles else 1.0)
+        for shard, some in enumerate(feed.shards(exchange, markets)):
+            self.prices.watch(some, shard)
 
-        async def get(request: rest.Request) -> bytes:
+        async def get(request: Request) -> bytes:
             return await rest.fetch(session, exchange, request, pace, proxy=self._proxy)
 
         backfill = Backfill(exchange, self.prices, get, self._clock, self._progress)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(feed.run(exchange, markets, self, proxy=self._proxy, clock=self._clock))
+            tasks.create_task(feed.run(exchange, markets, self, self._clock, proxy=self._proxy))
             tasks.create_task(backfill.run())
             tasks.create_task(backfill.rolling())
 
-    async def _listed(self, exchange: Exchange, session: aiohttp.ClientSession) -> list[Market]:
+    async def _listed(self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace) -> list[Market]:
         while True:
             try:
-                return await rest.list_markets(session, exchange, proxy=self._proxy)
+                return await rest.list_markets(session, exchange, pace, proxy=self._proxy)
             except (aiohttp.ClientError, OSError, TimeoutError, BadFrame) as error:
                 log.warning("%s: market list: %s; trying again", exchange.name, str(error)[:200])
                 await asyncio.sleep(RETRY_S)

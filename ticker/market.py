@@ -138,9 +138,7 @@ class Prices:
         return found
 
     def tick(self, exchange: str, epoch: int, tick: Tick, now: Instant) -> Taken:
-        """Take a price of a market that a board shows, unless another connection brought a newer one or it is not
-        believable.
-        """
+        """Take a price of a market that a board shows, unless it is older than what is known, or not believable."""
         quote = self.quotes.get((exchange, tick.symbol, tick.quote))
         if quote is None:
             return "unknown"

@@ -44,6 +44,11 @@ class Shown(Struct, frozen=True):
         return WORDS[self.lang]
 
     @property
+    def theme(self) -> str:
+        """The look's theme; where it names none, the reader's in a page of its own, and the host's elsewhere."""
+        return self.look.theme or ("auto" if self.page else "inherit")
+
+    @property
     def main(self) -> str | None:
         """The source whose rows carry no mark: the first configured one that any row uses."""
         used = {row.source for row in self.rows}
@@ -72,7 +77,6 @@ def element(what: Shown, server: str | None = None) -> str:
     `server` is the base address, for pages that may load the script from elsewhere.
     """
     board, look = what.board, what.look
-    theme = look.theme or ("auto" if what.page else "inherit")
     heading = "h1" if what.page else "b"
     attributes = {
         "board": board.name,
@@ -80,7 +84,7 @@ def element(what: Shown, server: str | None = None) -> str:
         "server": server,
         "symbols": what.asked,
         "form": None if look.form == "list" else look.form,
-        "theme": theme,
+        "theme": what.theme,
         "colors": look.colors,
         "columns": ",".join(look.columns) or None,
         "limit": look.limit,
@@ -88,7 +92,7 @@ def element(what: Shown, server: str | None = None) -> str:
         "credit": None if look.credit else "off",
         "interval": look.interval,
     }
-    root: dict[str, object] = {"class": "ct", "data-form": look.form, "data-theme": theme}
+    root: dict[str, object] = {"class": "ct", "data-form": look.form, "data-theme": what.theme}
     root |= {"data-colors": look.colors or what.lang, "data-nosnippet": ""}
     title = f'<{heading} class="ct-title">{escape(board.title[what.lang])}</{heading}>'
     return (
@@ -130,7 +134,7 @@ def _notice(what: Shown) -> str:
 
 def _head(what: Shown) -> str:
     unit = what.words.currency(what.board.quote)
-    headers = [what.words.name, *(what.words.headers[column].format(unit) for column in what.look.shown_columns)]
+    headers = [what.words.headers[column].format(unit) for column in ("name", *what.look.shown_columns)]
     cells = "".join(f'<th scope="col">{escape(header)}</th>' for header in headers)
     return f"<thead><tr>{cells}</tr></thead>"
 
@@ -171,8 +175,8 @@ def _name(what: Shown, row: Row, cell_tag: str) -> str:
         for kind, text in (("mark", mark), ("state", state_word(what.words, row)))
         if text
     )
-    opening, closing = ('<th scope="row">', "</th>") if cell_tag == "td" else ('<span class="ct-name">', "</span>")
-    return f"{opening}{name}{marks}{closing}"
+    inner = f'<span class="ct-marked"><span>{name}</span>{marks}</span>' if marks else name
+    return f'<th scope="row">{inner}</th>' if cell_tag == "td" else f'<span class="ct-name">{inner}</span>'
 
 
 def state_word(words: Words, row: Row) -> str:

@@ -107,7 +107,7 @@ class Row(Struct, frozen=True):
     received_ts: int | None = None
     state: State = "pending"
     reason: str | None = None
-    premium_pct: str | None | UnsetType = UNSET
+    premium_pct: str | UnsetType | None = UNSET
 
 
 class Held(Struct):

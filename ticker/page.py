@@ -11,6 +11,7 @@ from ticker.look import Look, look_of
 from ticker.markup import element, shown
 from ticker.model import Board, BoardState, Language
 from ticker.style import STYLE, STYLE_HASH
+from ticker.words import WORDS
 
 __all__ = ["STYLE", "STYLE_HASH", "Look", "embed", "fragment", "gallery", "look_of", "presentation"]
 
@@ -28,14 +29,14 @@ def embed(
 
     The script's address is relative to `/embed/{board}`, so that no proxy's path prefix can break it.
     """
-    inner = element(shown(board, state, lang, look or Look(), symbols, page=True))
+    what = shown(board, state, lang, look or Look(), symbols, page=True)
     return (
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
         f"<title>{escape(board.title[lang])}</title>"
         f'<link rel="canonical" href="{escape(public_url)}/embed/{escape(board.name)}">'
         f'<style>{STYLE}</style><script type="module" src="../widget.js"></script></head>'
-        f'<body class="ct-page"><main>{inner}</main></body></html>'
+        f'<body class="ct-page" data-theme="{what.theme}"><main>{element(what)}</main></body></html>'
     )
 
 
@@ -58,11 +59,14 @@ def fragment(
 
 
 def presentation(board: Board, lang: Language) -> dict[str, object]:
-    """What a snapshot carries beside CONTRACT section 4, for an element that starts without server markup."""
+    """What every snapshot carries beside CONTRACT section 4, so that an element without markup is complete.
+
+    `percent_digits`, `timezone`, `footnote` (text or None), `disclaimer` (text), `simulated` (text or None).
+    """
     return {
         "percent_digits": board.percent_digits,
         "timezone": board.timezone,
         "footnote": (board.footnote or {}).get(lang),
-        "disclaimer": (board.disclaimer or {}).get(lang),
-        "simulated": board.simulated,
+        "disclaimer": (board.disclaimer or {}).get(lang) or WORDS[lang].disclaimer,
+        "simulated": WORDS[lang].simulated if board.simulated else None,
     }

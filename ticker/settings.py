@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -157,7 +157,7 @@ def _board(board_name: str, board: BoardSettings) -> Board:
     zone = board.timezone or ("Asia/Seoul" if board.quote == "KRW" else "UTC")
     try:
         ZoneInfo(zone)
-    except (ValueError, OSError):
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         _fail(f"{where}.timezone: there is no time zone {zone!r}")
     return Board(
         name=board_name,
@@ -262,7 +262,7 @@ def _nearest(word: str, known: Any) -> str:
 def _sentence(message: str) -> str:
     """msgspec's "Expected … - at `$.server.port`" as "server.port: expected …"."""
     what, _, where = message.rpartition(" - at `$.")
-    where = re.sub(r"\[\.\.\.\]", "", where.rstrip("`"))
+    where = re.sub(r"\[\.\.\.\]", "", where.rstrip("`")).lstrip(".")
     return f"{where}: {what[:1].lower()}{what[1:]}" if what else message
 
 

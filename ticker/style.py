@@ -10,10 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from ticker.model import LANGUAGES
-from ticker.words import WORDS
+from ticker.words import WORDS, Words
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = next(folder for folder in (HERE / "static", HERE.parent / "static") if folder.is_dir())
@@ -37,10 +35,19 @@ STYLE: Final = squeeze((STATIC / "widget.css").read_text(encoding="utf-8"))
 STYLE_HASH: Final = source_hash(STYLE)
 
 
+def _scripted(words: Words) -> dict[str, object]:
+    """The words the script needs; the long ones come with each snapshot (`page.presentation`)."""
+    return {
+        field: getattr(words, field)
+        for field in words.__struct_fields__
+        if field not in {"date", "disclaimer", "simulated"}
+    }
+
+
 def filled(script: str) -> str:
     """The script with its two written lines, style and words, as they must be; in ASCII."""
     style = STYLE.replace("\\", "\\\\")
-    words = json.dumps({lang: msgspec.to_builtins(WORDS[lang]) for lang in LANGUAGES}, separators=(",", ":"))
+    words = json.dumps({lang: _scripted(WORDS[lang]) for lang in LANGUAGES}, separators=(",", ":"))
     script = re.sub("^const STYLE = .*$", lambda _: f"const STYLE = `{style}`;", script, count=1, flags=re.MULTILINE)
     return re.sub("^const WORDS = .*$", lambda _: f"const WORDS = {words};", script, count=1, flags=re.MULTILINE)
 

@@ -10,10 +10,8 @@ from ticker.model import Language
 class Words(Struct, frozen=True):
     """The words of one language; `{}` marks where a value goes."""
 
-    name: str
-    """The header above the coins' names."""
     headers: dict[str, str]
-    """Column -> header."""
+    """Column -> header; `name` is the one above the coins' names."""
     currencies: dict[str, str]
     """Quote -> the currency's word, where it is not the quote itself."""
     states: dict[str, str]
@@ -40,8 +38,8 @@ class Words(Struct, frozen=True):
 
 WORDS: Final[dict[Language, Words]] = {
     "ko": Words(
-        name="종목",
         headers={
+            "name": "종목",
             "price": "현재가({})",
             "percent": "변동률",
             "change": "변동액({})",
@@ -72,8 +70,8 @@ WORDS: Final[dict[Language, Words]] = {
         read="현재 시세 읽기",
     ),
     "en": Words(
-        name="Coin",
         headers={
+            "name": "Coin",
             "price": "Price ({})",
             "percent": "Change",
             "change": "Change ({})",

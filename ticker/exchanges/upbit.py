@@ -1,0 +1,96 @@
+"""Upbit, the Korean exchange with the greatest turnover. KRW, BTC and USDT markets.
+
+Source: https://docs.upbit.com (websocket guide, quotation API; read 2026-10). What its "change" means: the move since
+the close at 00:00 UTC (09:00 KST). It is never used here.
+
+- Frames are binary JSON; there is no ack. Unknown codes are silent, a second subscription replaces the first.
+- A request that carries an Origin header is limited to one in ten seconds: none is sent.
+- Minutes without trades have no candle; `to` is exclusive and UTC.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote
+from uuid import uuid4
+
+import orjson
+
+from ticker import money
+from ticker.exchanges.exchange import Candles, Exchange, Frame, Keepalive, Memory, Request
+from ticker.model import Event, Market, Refused, Suspension, Tick
+
+KEYS: Final = {"ty": "type", "cd": "code", "tp": "trade_price", "ttms": "trade_timestamp", "tms": "timestamp"}
+"""SIMPLE format's short keys of what is read here."""
+
+
+def subscription(codes: Sequence[str]) -> str:
+    """One frame for the whole list: a second one would replace it."""
+    return orjson.dumps([{"ticket": str(uuid4())}, {"type": "ticker", "codes": codes}, {"format": "DEFAULT"}]).decode()
+
+
+def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
+    """A ticker or trade frame in DEFAULT or SIMPLE form, alone or in a list; an error; or `{"status":"UP"}`."""
+    data = orjson.loads(frame)
+    for message in data if isinstance(data, list) else (data,):
+        yield from _message(message)
+
+
+def _message(message: dict[str, Any]) -> Iterator[Event]:
+    if "error" in message:
+        yield Refused(str(message["error"].get("name"))[:60])
+        return
+    kind = message.get("type") or message.get("ty")
+    if kind not in {"ticker", "trade"}:
+        return
+    if "type" not in message:
+        message = {KEYS.get(key, key): value for key, value in message.items()}
+    quote_, symbol = message["code"].split("-")
+    ts = message.get("trade_timestamp") or message.get("timestamp")
+    if "is_trading_suspended" in message:
+        yield Suspension(symbol, quote_, bool(message["is_trading_suspended"]))
+    yield Tick(symbol, quote_, money.price(message["trade_price"]), ts if isinstance(ts, int) else None)
+
+
+def parse_markets(name: str, body: bytes) -> list[Market]:
+    """`/v1/market/all`: a delisted pair is absent, there is no status."""
+    codes = [row["market"] for row in orjson.loads(body)]
+    return [Market(name, symbol, quote_, code) for code in codes for quote_, symbol in [code.split("-")]]
+
+
+def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
+    """Minute candles, newest first, silent minutes absent."""
+    return [
+        (
+            round(datetime.fromisoformat(row["candle_date_time_utc"]).replace(tzinfo=UTC).timestamp()) * 1000,
+            money.price(row["trade_price"]),
+        )
+        for row in orjson.loads(body)
+    ]
+
+
+def _candles(market: Market, end: int, count: int) -> Request:
+    to = quote(datetime.fromtimestamp(end / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return Request(f"/v1/candles/minutes/1?market={market.code}&to={to}&count={count}")
+
+
+UPBIT: Final = Exchange(
+    name="upbit",
+    title={"ko": "업비트", "en": "Upbit"},
+    quotes=("KRW", "BTC", "USDT"),
+    ws_url="wss://api.upbit.com/websocket/v1",
+    rest_url="https://api.upbit.com",
+    markets=(Request("/v1/market/all"),),
+    parse_markets=lambda body: parse_markets("upbit", body),
+    subscribe=lambda markets, _memory: [subscription([market.code for market in markets])],
+    parse=parse,
+    keepalive=Keepalive(15.0),  # closed after 60 s without a frame from us
+    candles=Candles(_candles, parse_candles, most=200, per_s=8.0),  # 10 a second
+    connects_per_s=2.0,  # 5 a second
+    tick_table=(  # KRW, since 2025-07-31
+        *(("1000000", "1000"), ("500000", "500"), ("100000", "100"), ("50000", "50"), ("10000", "10"), ("5000", "5")),
+        *(("100", "1"), ("10", "0.1"), ("1", "0.01"), ("0.1", "0.001"), ("0.01", "0.0001"), ("0.001", "0.00001")),
+        *(("0.0001", "0.000001"), ("0.00001", "0.0000001"), ("0", "0.00000001")),
+    ),
+)

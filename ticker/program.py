@@ -49,8 +49,8 @@ async def demo(settings: Settings, *, frozen: bool) -> None:
     """Everything over simulated exchanges on loopback, with a data directory of its own that starts empty."""
     data_dir = Path(settings.redis.data_dir) / "demo"
     shutil.rmtree(data_dir, ignore_errors=True)
-    world = sim.World(sim.ROWS, clock.now().wall, frozen=frozen)
-    async with sim.serve(world) as exchanges:
+    world = sim.World(clock.now().wall, frozen=frozen)
+    async with sim.serve(sim.venues(world, clock.now)) as exchanges:
         with _redis(settings, data_dir) as url:
             await _both(settings, sim.boards(), exchanges, url)
 

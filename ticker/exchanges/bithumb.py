@@ -38,9 +38,7 @@ def parse_rolling(body: bytes) -> dict[str, Decimal]:
 
 
 def _before(row: dict[str, Any]) -> Decimal | None:
-    last, change, rate = (
-        money.number(row.get(key)) for key in ("closing_price", "fluctate_24H", "fluctate_rate_24H")
-    )
+    last, change, rate = (money.number(row.get(key)) for key in ("closing_price", "fluctate_24H", "fluctate_rate_24H"))
     if not last or change is None or rate is None or rate <= ALL_OF_IT:
         return None
     before = last - change

@@ -1,0 +1,143 @@
+"""Pure: a world of prices for simulated exchanges: a day behind it, and a walk by each coin's own price step.
+
+The day ends at the printed price and begins at one that gives exactly the printed percent. A frozen world has the whole
+day at its first price, so that price and percent stand still for 24 hours.
+"""
+
+import random
+from decimal import Decimal
+from typing import Final
+
+from ticker import money
+from ticker.exchanges import EXCHANGES
+from ticker.model import DAY, MINUTE
+
+ARTICLE: Final = {
+    "BTC": ("57895000", "3.79"),
+    "ETH": ("1914000", "5.8"),
+    "XRP": ("529.1", "-0.38"),
+    "LTC": ("214000", "2.69"),
+    "EOS": ("4309", "0.35"),
+    "BCH": ("585000", "2.01"),
+    "XLM": ("468.3", "1.19"),
+    "TRX": ("58.29", "1.02"),
+    "ADA": ("1289", "-0.62"),
+    "BSV": ("210300", "1.06"),
+    "DASH": ("243700", "1.75"),
+    "ETC": ("13280", "4.08"),
+    "XEM": ("839.5", "-6.9"),
+    "ZEC": ("144800", "2.19"),
+    "VET": ("65.86", "8.47"),
+    "WAVES": ("11470", "-1.97"),
+    "BAT": ("776.6", "0.34"),
+    "BTG": ("33230", "4.93"),
+    "QTUM": ("7285", "2.17"),
+    "OMG": ("5785", "7.03"),
+    "LINK": ("32600", "3.46"),
+    "ZIL": ("135.1", "0.82"),
+    "REP": ("35020", "1.63"),
+}
+"""Symbol -> (price in KRW, percent): the sidebar of a news article of February 2021."""
+OTHERS: Final = {
+    "SOL": ("15240", "2.41"),
+    "DOGE": ("58.71", "-1.34"),
+    "SUI": ("4120", "0.88"),
+    "HBAR": ("142.6", "3.05"),
+    "AVAX": ("31850", "-2.27"),
+    "SHIB": ("0.0213", "1.43"),
+    "DOT": ("38210", "1.92"),
+    "UNI": ("29870", "-0.77"),
+    "NEAR": ("4865", "4.41"),
+    "APT": ("9215", "-3.06"),
+    "ATOM": ("21040", "0.57"),
+}
+MINUTES: Final = DAY // MINUTE
+QUIET: Final = 7
+"""One minute in this many has no trade."""
+
+
+class Coin:
+    """One market of a simulated exchange: its past minutes, its last price, its next trade."""
+
+    def __init__(
+        self, exchange: str, symbol: str, price: Decimal, percent: Decimal, start: int, *, frozen: bool
+    ) -> None:
+        self.exchange = exchange
+        self.symbol = symbol
+        self.code = f"KRW-{symbol}"
+        self.price = price
+        self.ts = start
+        self.closes: dict[int, Decimal] = {}
+        """Minute -> its last price, for the minutes that had a trade."""
+        self._frozen = frozen
+        self._home = price
+        self._chance = random.Random(f"{exchange}{symbol}")
+        self.due = start + self._chance.randrange(1500)
+        self._remember_a_day(_base(price, percent, self.step(price)), start)
+
+    def step(self, price: Decimal) -> Decimal:
+        """The price step of the exchange at this price."""
+        table = EXCHANGES[self.exchange].tick_table
+        return next(Decimal(step) for least, step in table if price >= Decimal(least))
+
+    def trade(self, now: int) -> None:
+        """The next trade: a few steps up or down, drawn home when it has strayed; at the same price when frozen."""
+        if not self._frozen:
+            home = self._home / self.price - 1
+            steps = self._chance.choice((-2, -1, -1, 0, 1, 1, 2)) + (1 if home > Decimal("0.01") else 0)
+            self.price = max(
+                self.step(self.price), self.price + (steps - (home < Decimal("-0.01"))) * self.step(self.price)
+            )
+        self.ts = now
+        self.closes[now - now % MINUTE] = self.price
+        self.due = now + round(self._chance.expovariate(1 / 1200)) + 150
+
+    def _remember_a_day(self, base: Decimal, start: int) -> None:
+        """The closes of the day before the start: from the base to the price on the grid, silent minutes left out."""
+        this = start - start % MINUTE
+        noise = Decimal(0)
+        for back in range(MINUTES + 30, 0, -1):
+            progress = Decimal(0) if self._frozen else Decimal(max(0, MINUTES + 1 - back)) / MINUTES
+            noise += 0 if self._frozen else Decimal(self._chance.uniform(-0.0006, 0.0006)).quantize(Decimal("1e-6"))
+            level = base + (self._home - base) * progress + self._home * noise * 4 * progress * (1 - progress)
+            if back >= MINUTES:
+                level = base
+            if back >= MINUTES or self._chance.randrange(QUIET):
+                step = self.step(level)
+                self.closes[this - back * MINUTE] = level if back >= MINUTES else level // step * step
+        self.closes[this] = self.price
+
+
+class World:
+    """Every coin of every simulated exchange."""
+
+    def __init__(self, start: int, *, frozen: bool = False) -> None:
+        self.start = start
+        self.coins: dict[str, dict[str, Coin]] = {"bithumb": {}, "upbit": {}}
+        for symbol, (price, percent) in (ARTICLE | OTHERS).items():
+            self._list("bithumb", symbol, Decimal(price), percent, frozen=frozen)
+            self._list("upbit", symbol, Decimal(price) * Decimal("1.0007"), percent, frozen=frozen)
+
+    def _list(self, exchange: str, symbol: str, price: Decimal, percent: str, *, frozen: bool) -> None:
+        coin = Coin(exchange, symbol, price, Decimal(percent), self.start, frozen=frozen)
+        step = coin.step(price)
+        if price % step:
+            coin = Coin(exchange, symbol, price // step * step, Decimal(percent), self.start, frozen=frozen)
+        self.coins[exchange][symbol] = coin
+
+    def advance(self, now: int) -> list[Coin]:
+        """Let every trade that is due happen; the coins that traded."""
+        traded = [coin for coins in self.coins.values() for coin in coins.values() if coin.due <= now]
+        for coin in traded:
+            coin.trade(now)
+        return traded
+
+
+def _base(price: Decimal, percent: Decimal, step: Decimal) -> Decimal:
+    """A price that `percent` leads away from to `price`, on the grid where it has one, else as near as needed."""
+    about = price / (1 + percent / 100)
+    for grid in (step, step / 10, step / 100, step / 10000):
+        nearest = (about / grid).quantize(Decimal(1)) * grid
+        if money.percent(price, nearest) == percent:
+            return nearest
+    raise ValueError(f"no price lies {percent} % below {price}")

@@ -41,7 +41,7 @@ def settings_of(context: click.Context, config: str | None) -> Settings:
     return settings
 
 
-def start(work: Coroutine[Any, Any, None]) -> None:
+def start(work: Coroutine[Any, Any, object]) -> None:
     """Run a process; a single expected failure speaks for the whole group of tasks."""
     try:
         with asyncio.Runner(loop_factory=event_loop()) as runner:
@@ -146,6 +146,15 @@ def replay(
             "ts": tick.ts,
         }
         sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
+
+
+@cli.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@config_option
+@click.pass_context
+def record(context: click.Context, file: Path, config: str | None) -> None:
+    """Raw frames of the configured boards, appended to a file until Ctrl-C."""
+    start(program.record(settings_of(context, config), file))
 
 
 def accepted(files: tuple[Path, ...], exchange: str | None) -> Iterator[tuple[str, Tick]]:

@@ -114,12 +114,7 @@ class Collector:
 
     def _wanted(self, exchange: Exchange, listed: Iterable[Market]) -> list[Market]:
         """The listed markets that a board shows; what a board wants and the venue lacks is said once."""
-        wanted = {
-            (symbol, board.quote)
-            for board in self._boards.values()
-            if exchange.name in board.sources
-            for symbol in board.symbols
-        }
+        wanted = wanted_of(self._boards, exchange.name)
         found = {(market.symbol, market.quote): market for market in listed}
         absent = sorted(f"{symbol}/{quote}" for symbol, quote in wanted if (symbol, quote) not in found)
         if absent:
@@ -219,3 +214,9 @@ class Collector:
         fresh = [link.fresh(now) for (exchange, _), link in self.prices.links.items() if exchange == name]
         last = max((q.received for q in self.prices.quotes.values() if q.market.exchange == name), default=0)
         return Source("live" if fresh and all(fresh) else "stale" if last else "down", last or None)
+
+
+def wanted_of(boards: Mapping[str, Board], exchange: str) -> set[tuple[str, str]]:
+    """The (symbol, quote) pairs that boards want of an exchange."""
+    shown = [board for board in boards.values() if exchange in board.sources]
+    return {(symbol, board.quote) for board in shown for symbol in board.symbols}

@@ -116,8 +116,8 @@ def _body(what: Shown, title: str) -> str:
     if what.look.form == "strip":
         label = escape(what.board.title[what.lang])
         rows = _rows(what, "li", "span")
-        return f'{title}{_notice(what)}<ul class="ct-rows" role="list" tabindex="0" aria-label="{label}">{rows}</ul>'
-    return f'{title}{_notice(what)}<div class="ct-rows">{_rows(what, "div", "span")}</div>'
+        return f'{title}<ul class="ct-rows" role="list" tabindex="0" aria-label="{label}">{rows}</ul>{_notice(what)}'
+    return f'{title}<div class="ct-rows">{_rows(what, "div", "span")}</div>{_notice(what)}'
 
 
 def _caption(what: Shown, title: str) -> str:
@@ -175,8 +175,7 @@ def _name(what: Shown, row: Row, cell_tag: str) -> str:
         for kind, text in (("mark", mark), ("state", state_word(what.words, row)))
         if text
     )
-    inner = f'<span class="ct-marked"><span>{name}</span>{marks}</span>' if marks else name
-    return f'<th scope="row">{inner}</th>' if cell_tag == "td" else f'<span class="ct-name">{inner}</span>'
+    return f'<th scope="row">{name}{marks}</th>' if cell_tag == "td" else f'<span class="ct-name">{name}{marks}</span>'
 
 
 def state_word(words: Words, row: Row) -> str:
@@ -247,7 +246,7 @@ def _notes(what: Shown) -> str:
     if what.newest is not None:
         parts.append(words.as_of.format(board_time(what, what.newest)))
     disclaimer = (board.disclaimer or {}).get(what.lang) or words.disclaimer
-    credit = ' <span class="ct-credit">ticker</span>' if what.look.credit else ""
+    credit = '<span class="ct-credit">ticker</span>' if what.look.credit else ""
     return (
         f'<p class="ct-footnote">{escape(" · ".join(parts))}</p>'
         f'<p class="ct-disclaimer">{escape(disclaimer)}{credit}</p>'

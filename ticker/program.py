@@ -5,22 +5,21 @@ import contextlib
 import shutil
 import signal
 import sys
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from ticker import clock, door, embedded, sim
+from ticker import clock, door, embedded, playback, sim, tape
 from ticker.backfill import Progress as Report
 from ticker.collector import Collector
-from ticker.errors import UsageError
+from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.hub import Hub
 from ticker.model import Board
 from ticker.node import Node
-from ticker.routes import make_app
 from ticker.settings import Settings, boards
 from ticker.store import Reader, Writer
 
@@ -55,6 +54,32 @@ async def demo(settings: Settings, *, frozen: bool) -> None:
             await _both(settings, sim.boards(), exchanges, url)
 
 
+async def replay(settings: Settings, files: Sequence[Path], exchange: str | None, speed: float) -> None:
+    """Recorded frames through the whole pipeline to the page, with a data directory of its own that starts empty."""
+    shown = boards(settings)
+    data_dir = Path(settings.redis.data_dir) / "replay"
+    shutil.rmtree(data_dir, ignore_errors=True)
+    with embedded.server(data_dir) as url:
+        async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
+            collector = Collector(shown, EXCHANGES, writer, clock.now, stale_after_s=settings.server.stale_after_s)
+            playing = playback.play(files, exchange, speed, collector, shown)
+            collecting = tasks.create_task(collector.write_from(playing), name="collector")
+            await _serve(settings, shown, reader)
+            collecting.cancel()
+
+
+async def record(settings: Settings, file: Path) -> int:
+    """The raw frames of the configured boards into a file until a signal; how many lines were written."""
+    shown = boards(settings)
+    try:
+        with file.open("ab", buffering=0) as output:
+            recorder = tape.Recorder(output)
+            await _until_signal(playback.listen(_used(settings, shown), shown, settings.network.proxy, recorder))
+            return recorder.lines
+    except OSError as error:
+        raise StartError(f"{file}: {error.strerror}; choose another file") from None
+
+
 async def _both(settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], url: str) -> None:
     async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
         collecting = tasks.create_task(_collect(settings, shown, exchanges, writer), name="collector")
@@ -82,8 +107,8 @@ async def _serve(settings: Settings, shown: Mapping[str, Board], store: Reader) 
     hub = Hub(shown, settings.server)
     node = Node(shown, hub, store, clock.now, stale_after_s=settings.server.stale_after_s)
     async with asyncio.TaskGroup() as tasks:
-        following = [tasks.create_task(node.run(), name="node"), tasks.create_task(hub.run(), name="hub")]
-        public = await door.serve(hub, make_app(hub, shown, settings, node), settings)
+        public = await door.serve(hub, settings, node)
+        following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run())]
         await _signal()
         await public.drain()
         await public.close()

@@ -9,7 +9,8 @@ from ticker.settings import KRW, TITLES
 from ticker.sim import bithumb, upbit
 from ticker.sim.venue import Protocol, Venue
 from ticker.sim.venue import serve as serve
-from ticker.sim.world import ARTICLE, World
+from ticker.sim.world import ARTICLE
+from ticker.sim.world import World as World
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = (upbit.PROTOCOL, bithumb.PROTOCOL)
 

@@ -42,7 +42,7 @@ def _subscribe(venue: Venue, client: Client, text: str) -> str | None:
     return None
 
 
-def ticker(coin: Coin, zone: timezone, first: bool) -> dict[str, Any]:  # noqa: FBT001
+def ticker(coin: Coin, zone: timezone, first: bool) -> dict[str, Any]:
     """The fields of a ticker frame; numbers may come with an exponent."""
     at = datetime.fromtimestamp(coin.ts / 1000, zone)
     return {

@@ -18,6 +18,7 @@ from ticker.sim.world import Coin, World
 
 IDLE_S: Final = 60.0
 STEP_S: Final = 0.05
+SECOND: Final = 1000
 
 
 class Faults:
@@ -143,7 +144,7 @@ class Venue:
         if now < self._blocked:
             return web.Response(status=418)
         group = self._requests[request.path]
-        recent = sum(now - at < 1000 for at in group)
+        recent = sum(now - at < SECOND for at in group)
         group.append(now)
         if recent >= self.protocol.rest_per_s:
             if recent >= 3 * self.protocol.rest_per_s:

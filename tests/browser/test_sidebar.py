@@ -1,0 +1,223 @@
+"""The sidebar in a browser: read with scripts off, adopted and kept moving with scripts on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.speaker import NOON, Speaker
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ROWS = "[data-symbol]"
+SHIFT = """
+window.shifts = []; new PerformanceObserver(list => shifts.push(...list.getEntries().map(entry => entry.value)))
+  .observe({type: 'layout-shift', buffered: true});
+"""
+
+
+async def until(check: Callable[[], Awaitable[bool]] | Callable[[], bool], seconds: float = 8) -> None:
+    """Poll a condition; fail when it does not come true in time."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        found = check()
+        if await found if isinstance(found, Awaitable) else found:
+            return
+        assert asyncio.get_running_loop().time() < deadline, "it never came true"
+        await asyncio.sleep(0.05)
+
+
+def row(tab: Page, symbol: str) -> str:
+    return f"[data-symbol={symbol}]"
+
+
+async def table(tab: Page) -> list[str]:
+    rows: list[str] = await tab.locator(ROWS).all_inner_texts()
+    return rows
+
+
+async def host(tab: Page, speaker: Speaker, html: str, path: str = "/host") -> None:
+    speaker.pages[path] = html
+    await tab.goto(speaker.url + path)
+
+
+ELEMENT = '<!doctype html><script type="module" src="/widget.js"></script><crypto-ticker board="article"></crypto-ticker>'
+
+
+async def test_the_table_is_there_with_scripts_off_and_the_same_with_scripts_on(
+    browser: Browser, tab: Page, base: str
+) -> None:
+    bare = await browser.new_context(java_script_enabled=False, viewport={"width": 320, "height": 1000})
+    page = await bare.new_page()
+    await page.goto(f"{base}/embed/article")
+    without = await table(page)
+    notes = await page.locator("p").all_inner_texts()
+    await bare.close()
+    await tab.goto(f"{base}/embed/article")
+    await expect(tab.locator(".ct-pause")).to_be_visible()
+    assert len(without) == 23
+    assert without[:3] == ["비트코인\t57,895,000\t+3.79%", "이더리움\t1,914,000\t+5.8%", "리플\t529.1\t-0.38%"]
+    assert notes[0] == "* 24시간 변동률 기준 · alpha 시세(표시 종목은 beta) · 2026.11.23 10:42:07 기준"
+    await asyncio.sleep(0)
+    assert await table(tab) == without
+    assert await tab.locator("p").all_inner_texts() == notes
+
+
+async def test_rows_are_adopted_and_move(tab: Page, speaker: Speaker) -> None:
+    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.evaluate("document.querySelector('[data-symbol=BTC]').mine = true")
+    await until(lambda: len(speaker.clients) == 1)
+    await speaker.push(BTC={"price": "57900000", "change_pct": "-0.01", "ts": NOON + 1000}, XLM={"change_pct": None})
+    await expect(tab.locator(row(tab, "BTC"))).to_have_text("비트코인57,900,000-0.01%")
+    await expect(tab.locator(row(tab, "BTC"))).to_have_class("ct-down")
+    await expect(tab.locator(row(tab, "XLM"))).to_have_text("스텔라루멘468.3—")
+    await expect(tab.locator(".ct-footnote")).to_contain_text("2026.11.23 10:42:08 기준")
+    assert await tab.evaluate("document.querySelector('[data-symbol=BTC]').mine")
+    assert await tab.locator(ROWS).count() == 23
+
+
+async def test_an_element_without_markup_builds_the_same_table(tab: Page, speaker: Speaker) -> None:
+    await tab.goto(f"{speaker.url}/embed/article")
+    wanted = await table(tab)
+    await host(tab, speaker, ELEMENT)
+    await expect(tab.locator(ROWS)).to_have_count(23)
+    assert await table(tab) == wanted
+
+
+async def test_one_socket_for_every_element_of_a_board(tab: Page, speaker: Speaker) -> None:
+    await host(tab, speaker, ELEMENT + '<crypto-ticker board="article" form="strip"></crypto-ticker>' * 3)
+    await expect(tab.locator(ROWS)).to_have_count(23 * 4)
+    assert speaker.opened["stream"] == 1
+
+
+async def test_a_server_restart_is_survived(tab: Page, speaker: Speaker) -> None:
+    await tab.goto(f"{speaker.url}/embed/article")
+    await until(lambda: len(speaker.clients) == 1)
+    await speaker.stop()
+    await expect(tab.locator(".ct-banner")).to_have_text("연결 끊김")
+    assert "57,895,000" in await tab.inner_text(row(tab, "BTC"))
+    await speaker.start()
+    await until(lambda: len(speaker.clients) == 1)
+    await speaker.push(BTC={"price": "58000000", "ts": NOON + 5000})
+    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("58,000,000")
+    await expect(tab.locator(".ct-banner")).to_be_empty()
+
+
+async def test_a_gap_in_seq_asks_for_everything_once(tab: Page, speaker: Speaker) -> None:
+    await tab.goto(f"{speaker.url}/embed/article")
+    await until(lambda: len(speaker.clients) == 1)
+    await speaker.push(skip=1, BTC={"price": "57910000"})
+    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,910,000")
+    assert speaker.said == [{"op": "snapshot"}]
+
+
+async def test_goodbye_is_obeyed(tab: Page, speaker: Speaker) -> None:
+    await tab.goto(f"{speaker.url}/embed/article")
+    await until(lambda: len(speaker.clients) == 1)
+    await speaker.say({"type": "bye", "reason": "restart", "retry_ms": 1500})
+    said = asyncio.get_running_loop().time()
+    await until(lambda: speaker.opened["stream"] == 2)
+    assert asyncio.get_running_loop().time() - said >= 1.4
+
+
+async def test_without_websockets_server_sent_events_and_without_them_polling(tab: Page, speaker: Speaker) -> None:
+    speaker.closed_ways = {"stream"}
+    await tab.goto(f"{speaker.url}/embed/article")
+    await until(lambda: len(speaker.clients) == 1)
+    await speaker.push(BTC={"price": "57920000"})
+    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,920,000")
+    speaker.closed_ways = {"stream", "events"}
+    await tab.reload()
+    await until(lambda: speaker.opened["snapshot"] >= 1)
+    await speaker.push(BTC={"price": "57930000"})
+    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,930,000", timeout=15_000)
+
+
+async def test_the_websocket_is_returned_to(tab: Page, speaker: Speaker) -> None:
+    speaker.closed_ways = {"stream"}
+    await tab.clock.install()
+    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.clock.run_for(2_000)
+    await until(lambda: speaker.opened["events"] == 1)
+    speaker.closed_ways = set()
+    await tab.clock.run_for(16_000)
+    await until(lambda: speaker.opened["stream"] == 2)
+
+
+async def test_silence_marks_every_price_as_old(tab: Page, speaker: Speaker) -> None:
+    await tab.clock.install()
+    await tab.goto(f"{speaker.url}/embed/article")
+    await until(lambda: len(speaker.clients) == 1)
+    await tab.clock.run_for(2_000)
+    await tab.evaluate("addEventListener('ticker-stale', () => window.told = true)")
+    speaker.closed_ways = {"stream", "events", "snapshot"}
+    await tab.clock.run_for(33_000)
+    await expect(tab.locator("[data-state=stale]")).to_have_count(23)
+    await expect(tab.locator(row(tab, "BTC"))).to_have_text("비트코인 지연57,895,000+3.79%")
+    assert await tab.evaluate("window.told")
+
+
+async def test_the_reader_can_hold_it_still(tab: Page, speaker: Speaker) -> None:
+    await tab.goto(f"{speaker.url}/embed/article")
+    await until(lambda: len(speaker.clients) == 1)
+    await tab.get_by_role("button", name="일시정지").click()
+    await speaker.push(BTC={"price": "57940000"})
+    await tab.wait_for_timeout(1300)
+    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,895,000")
+    await tab.get_by_role("button", name="다시 시작").press("Enter")
+    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,940,000")
+
+
+async def test_prices_are_read_out_on_demand(tab: Page, speaker: Speaker) -> None:
+    await tab.goto(f"{speaker.url}/embed/article")
+    button = tab.get_by_role("button", name="현재 시세 읽기")
+    await button.focus()
+    await expect(button).to_be_visible()
+    await button.press("Enter")
+    await expect(tab.locator(".ct-said")).to_contain_text("비트코인 57,895,000 +3.79%, 이더리움 1,914,000 +5.8%")
+
+
+async def test_the_back_button_brings_it_back_alive(tab: Page, speaker: Speaker) -> None:
+    speaker.pages["/elsewhere"] = "<!doctype html><title>elsewhere</title>"
+    await host(tab, speaker, ELEMENT)
+    await expect(tab.locator(ROWS)).to_have_count(23)
+    await tab.evaluate("addEventListener('pageshow', event => window.restored = event.persisted)")
+    await tab.goto(f"{speaker.url}/elsewhere")
+    await until(lambda: not speaker.clients)
+    await tab.go_back(wait_until="commit")
+    assert await tab.evaluate("window.restored") is True
+    await until(lambda: len(speaker.clients) == 1)
+    await speaker.push(BTC={"price": "57950000"})
+    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,950,000")
+
+
+async def test_nothing_shifts(context: BrowserContext, tab: Page, speaker: Speaker) -> None:
+    await context.add_init_script(SHIFT)
+    await tab.goto(f"{speaker.url}/embed/article")
+    await until(lambda: len(speaker.clients) == 1)
+    await speaker.push(BTC={"price": "107950000", "change_pct": "12.34"}, ETH={"change_pct": "-0.1"})
+    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("107,950,000")
+    await host(tab, speaker, f'<div style="min-height:960px">{ELEMENT}</div><p>after</p>')
+    await expect(tab.locator(row(tab, "BTC"))).to_be_visible()
+    await tab.wait_for_timeout(200)
+    assert await tab.evaluate("shifts") == []
+
+
+async def test_a_thousand_elements_leave_nothing_behind(tab: Page, speaker: Speaker) -> None:
+    await host(tab, speaker, ELEMENT)
+    await expect(tab.locator(ROWS)).to_have_count(23)
+    await tab.evaluate("""async () => {
+      for (let i = 0; i < 1000; i++) {
+        const element = document.createElement('crypto-ticker');
+        element.setAttribute('board', 'article');
+        document.body.append(element);
+        if (i % 100 === 0) await new Promise(requestAnimationFrame);
+        element.remove();
+      }
+    }""")
+    session = await tab.context.new_cdp_session(tab)
+    await session.send("HeapProfiler.collectGarbage")
+    metrics = {m["name"]: m["value"] for m in (await session.send("Performance.getMetrics"))["metrics"]} or {}
+    assert metrics.get("Nodes", 0) < 1500
+    assert speaker.opened["stream"] == 1

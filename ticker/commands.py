@@ -1,0 +1,104 @@
+"""What a reader may say on a websocket: subscribe, snapshot, ping; at most ten messages in ten seconds."""
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from ticker import wire
+from ticker.hub import Busy
+from ticker.query import MOST_SYMBOLS, Refusal, board_of, language_of, sorted_out
+
+if TYPE_CHECKING:
+    from ticker.websocket import WebSocket
+
+MOST_MESSAGES: Final = 10
+SPAN_S: Final = 10.0
+LONGEST_ID: Final = 64
+
+
+class Session:
+    """The commands of one reader."""
+
+    __slots__ = ("_count", "_since", "_socket")
+
+    def __init__(self, socket: "WebSocket") -> None:
+        self._socket = socket
+        self._since = 0.0
+        self._count = 0
+
+    def count(self) -> bool:
+        """One more message; False when there were too many and the reader is closed."""
+        now = time.monotonic()
+        if now - self._since > SPAN_S:
+            self._since, self._count = now, 0
+        self._count += 1
+        if self._count > MOST_MESSAGES:
+            self._socket.close(4029, "too many messages")
+            return False
+        return True
+
+    def command(self, text: bytes) -> None:
+        """Carry out one message, or answer what is wrong with it."""
+        if not self.count():
+            return
+        try:
+            self._carry_out(_object(text))
+        except Refusal as refusal:
+            self._socket.say(wire.error(refusal.code, refusal.message))
+        except Busy:
+            self._socket.say(wire.error("busy", "too many different subscriptions; you keep what you have"))
+
+    def _carry_out(self, command: dict[str, Any]) -> None:
+        match command.get("op"):
+            case "subscribe":
+                self._subscribe(command)
+            case "snapshot":
+                self._socket.hub.resync(self._socket, self._socket.key)
+            case "ping":
+                id_ = command.get("id")
+                short = isinstance(id_, int | float) or (isinstance(id_, str) and len(id_) <= LONGEST_ID)
+                self._socket.say(wire.pong(id_ if short else None, time.time_ns() // 1_000_000))
+            case _:
+                raise Refusal("unknown_op", "op is subscribe, snapshot or ping")
+
+    def _subscribe(self, command: dict[str, Any]) -> None:
+        hub, socket = self._socket.hub, self._socket
+        board = board_of(hub.configured, self._board(command))
+        symbols: tuple[str, ...] | None = None
+        rejected: list[str] = []
+        if (wanted := command.get("symbols")) is not None:
+            if not isinstance(wanted, list) or len(wanted) > MOST_SYMBOLS:
+                raise Refusal("too_many", f"symbols is a list of at most {MOST_SYMBOLS}")
+            symbols, rejected = sorted_out(board, wanted)
+            if not symbols:
+                raise Refusal("unknown_symbol", f"board {board.name} has none of these symbols")
+        language = language_of({"lang": command["lang"]}) if isinstance(command.get("lang"), str) else socket.language
+        interval = command.get("interval_ms")
+        key = hub.key(board.name, symbols, interval if isinstance(interval, int) and interval > 0 else None)
+        hub.make_room(key)
+        before, socket.language = socket.key, language
+        socket.say(wire.subscribed(board.name, symbols or board.symbols, rejected))
+        if key != before:
+            hub.move(socket, before, key)
+        else:
+            hub.resync(socket, key)
+
+    def _board(self, command: dict[str, Any]) -> str:
+        name, quote = command.get("board"), command.get("quote")
+        if isinstance(name, str):
+            return name
+        if isinstance(quote, str):
+            found = (board.name for board in self._socket.hub.configured.values() if board.quote == quote)
+            return next(found, f"of quote {quote[:12]}")
+        return self._socket.key.board
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        command = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise Refusal("bad_json", "a message is one JSON object") from None
+    if not isinstance(command, dict):
+        raise Refusal("bad_json", "a message is one JSON object")
+    return command

@@ -1,0 +1,147 @@
+"""Readers who get the same bytes: one board, one choice of symbols, one interval, one sequence of numbers."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from ticker import wire
+from ticker.model import Board, BoardState, Language, Row
+
+
+class Key(NamedTuple):
+    """What makes readers share their messages."""
+
+    board: str
+    symbols: tuple[str, ...] | None
+    """None: all of the board, in its order."""
+    interval_ms: int
+
+
+class Member(Protocol):
+    """One reader, by websocket or server-sent events."""
+
+    language: Language
+    key: Key
+    seq: int
+    """The number of the last message it has; a message that is not newer is not for it."""
+
+    def send(self, message: "Message") -> None:
+        """Write it now, or fall behind and ask for a snapshot later."""
+
+    def close(self, code: int, reason: str) -> None:
+        """End the connection, telling why."""
+
+
+class Message:
+    """One message in the two forms it travels in, each made once."""
+
+    __slots__ = ("_event", "_frame", "payload")
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self._frame: bytes | None = None
+        self._event: bytes | None = None
+
+    @property
+    def frame(self) -> bytes:
+        """A websocket text frame as servers send it."""
+        if self._frame is None:
+            self._frame = header(0x1, len(self.payload)) + self.payload
+        return self._frame
+
+    @property
+    def event(self) -> bytes:
+        """A server-sent event."""
+        if self._event is None:
+            self._event = b"data: " + self.payload + b"\n\n"
+        return self._event
+
+
+def header(opcode: int, length: int) -> bytes:
+    """The head of a final, unmasked websocket frame."""
+    if length < 126:  # noqa: PLR2004 - RFC 6455 section 5.2
+        return bytes((0x80 | opcode, length))
+    if length < 1 << 16:
+        return bytes((0x80 | opcode, 126)) + length.to_bytes(2, "big")
+    return bytes((0x80 | opcode, 127)) + length.to_bytes(8, "big")
+
+
+class Group:
+    """The readers of one key, and what they have been told."""
+
+    def __init__(self, key: Key, board: Board, state: BoardState, now: float) -> None:
+        self.key = key
+        self.board = board
+        self.members: dict[Member, None] = {}
+        self.seq = 0
+        self.told = copy(state)
+        """The board as of the last flush."""
+        self.changed: set[str] = set()
+        self.flushed_at = now - key.interval_ms / 1000
+        self.spoke_at = now
+        self.first = 0
+        """Where the next flush begins, so that nobody is always last."""
+        self._snapshots: dict[Language, Message] = {}
+
+    @property
+    def due(self) -> float:
+        """When the next flush may be."""
+        return self.flushed_at + self.key.interval_ms / 1000
+
+    def concerns(self, symbol: str) -> bool:
+        """Whether its readers see this symbol."""
+        return self.key.symbols is None or symbol in self.key.symbols
+
+    def snapshot(self, language: Language) -> Message:
+        """The state as of the last flush, with the current number."""
+        if language not in self._snapshots:
+            payload = wire.snapshot(self.board, self.told, language, self.key.symbols, self.seq)
+            self._snapshots[language] = Message(payload)
+        return self._snapshots[language]
+
+    def update(self, state: BoardState, now: float) -> Message | None:
+        """What changed since the last flush; None when all of it changed back."""
+        changes = []
+        for symbol in sorted(self.changed, key=self.board.symbols.index):
+            row, before = state.rows[symbol], self.told.rows.get(symbol) or Row(symbol=symbol)
+            if symbol not in state.hidden and row != before:
+                changes.append(wire.change(row, before))
+                self.told.rows[symbol] = row
+        self.changed.clear()
+        self.flushed_at = now
+        if not changes:
+            return None
+        self.told.revision, self.told.ts = state.revision, state.ts
+        self._speak(now)
+        return Message(wire.update(self.board.name, self.seq, state.ts, changes))
+
+    def heartbeat(self, now: float) -> Message:
+        """A sign of life."""
+        self._speak(now)
+        return Message(wire.heartbeat(self.board.name, self.seq, self.told.ts))
+
+    def restart(self, state: BoardState, now: float) -> None:
+        """The board itself changed: everybody gets a snapshot."""
+        self.told = copy(state)
+        self.changed.clear()
+        self.flushed_at = now
+        self._speak(now)
+
+    def _speak(self, now: float) -> None:
+        self.seq += 1
+        self.spoke_at = now
+        self._snapshots.clear()
+
+
+def copy(state: BoardState) -> BoardState:
+    """A board's state that stays as it is; rows are frozen already."""
+    return BoardState(state.revision, state.ts, dict(state.rows), state.notice, state.frozen, state.hidden)
+
+
+def differing(before: BoardState, now: BoardState) -> Iterable[str]:
+    """The symbols whose rows differ."""
+    return [symbol for symbol, row in now.rows.items() if before.rows.get(symbol) != row]
+
+
+def redecided(before: BoardState, now: BoardState) -> bool:
+    """Whether an editor changed something."""
+    return (before.notice, before.frozen, before.hidden) != (now.notice, now.frozen, now.hidden)

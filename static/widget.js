@@ -4,7 +4,7 @@
 const HOME = new URL('.', import.meta.url).href.slice(0, -1);
 
 // These two lines are written by `python -m ticker.style` from static/widget.css and ticker/words.py.
-const STYLE = `crypto-ticker,:host{display:block}.ct-page{margin:0;font:16px "Apple SD Gothic Neo","Malgun Gothic","Noto Sans KR",NanumGothic,system-ui,sans-serif}.ct{--ct:0px;--up:#ff3040;--down:#2470ff;--soft:color-mix(in srgb,currentColor 72%,transparent);--line:var(--ticker-line,color-mix(in srgb,currentColor 14%,transparent));position:relative;padding:var(--ct);font-family:var(--ticker-font,inherit);font-size:var(--ticker-size,0.9375em);font-variant-numeric:tabular-nums;line-height:1.4;text-align:start;word-break:keep-all}.ct[data-colors=en]{--up:#0a9a55;--down:#ff3040}.ct[data-colors=safe]{--up:#d95f02}.ct-up{--tone:var(--ticker-up,color-mix(in srgb,var(--up) 75%,currentColor));--arrow:"\\25b2"}.ct-down{--tone:var(--ticker-down,color-mix(in srgb,var(--down) 75%,currentColor));--arrow:"\\25bc"}:is(.ct,.ct-page):not([data-theme=inherit]){--ct:12px;background:var(--ticker-background,light-dark(#fff,#17181c));color:var(--ticker-color,light-dark(#1b1c1f,#e9eaee));color-scheme:light}:is(.ct,.ct-page)[data-theme=dark]{color-scheme:dark}:is(.ct,.ct-page)[data-theme=auto]{color-scheme:light dark}.ct :where(table,p,ul,.ct-title){margin:0;padding:0;color:inherit;font:inherit}.ct table{width:100%;border-collapse:collapse}.ct caption{padding:0 0 0.45em;border-bottom:2px solid;color:inherit;text-align:start}.ct .ct-title{font-size:1.07em;font-weight:700}.ct tr{border-bottom:1px solid var(--line)}.ct :is(th,td){padding:0.36em 0 0.36em 0.5em;border:0;font:inherit;text-align:end;white-space:nowrap}.ct th:first-child{width:100%;padding-inline-start:0;text-align:start;white-space:normal;overflow-wrap:anywhere}.ct thead th{color:var(--soft);font-size:0.8em}.ct :is(.ct-percent,.ct-change,.ct-sparkline){color:var(--tone)}.ct td.ct-percent{min-width:4.5em}.ct-percent::before{content:var(--arrow) / "";margin-inline-end:0.4em;font-size:0.6em;vertical-align:0.25em}.ct [data-state] > *,.ct small,.ct p{color:var(--soft)}.ct small{font-size:0.75em;white-space:nowrap}.ct .ct-state{padding:0 0.3em;border:1px solid}.ct a{color:inherit}.ct p{margin-top:0.5em;font-size:0.8em}.ct .ct-disclaimer{margin-top:0}.ct .ct-notice{padding:0.4em 0.6em;background:var(--line);color:inherit}.ct-credit{margin-inline-start:0.5em}.ct-sparkline{width:4.5em;min-width:4.5em}.ct svg{display:block;width:100%;height:1.4em;overflow:visible;fill:none;stroke:currentColor}.ct path{stroke-width:1.5px;vector-effect:non-scaling-stroke}.ct path:first-child{opacity:0.4}.ct-bar{position:absolute;inset:var(--ct) var(--ct) auto auto;display:flex;gap:4px;font-size:0.75em}.ct button,.ct-banner:not(:empty){min-height:24px;margin:0;padding:0 0.6em;border:1px solid var(--line);background:none;color:inherit;font:inherit;line-height:22px;white-space:nowrap}.ct .ct-banner{border-color:currentColor;font-weight:700}.ct :is(.ct-said,.ct-read:not(:focus)),.ct:not([data-form=list]) > .ct-title{position:absolute;inset:0 0 auto auto;height:1px;overflow:hidden;clip-path:inset(50%)}.ct-wait{visibility:hidden}.ct ul{display:flex;gap:1.4em;overflow-x:auto;line-height:24px;white-space:nowrap;list-style:none;scrollbar-width:none;mask:linear-gradient(90deg,#000 92%,transparent)}.ct ul ~ p{margin:0}.ct ul + p{margin-top:6px;padding-inline-end:7em}.ct[data-form=strip] .ct-bar{margin-top:28px}.ct li > *{margin-inline-end:0.5em}.ct span.ct-name,.ct div > .ct-price{font-weight:700}.ct div > div{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 0.7em}.ct div > :is(.ct-name,.ct-price,.ct-sparkline){width:100%;line-height:24px}.ct div > .ct-price{font-size:1.6em}.ct div > .ct-sparkline{margin-top:0.5em}.ct div svg{height:3em}@media (max-width:300px){.ct-page{font-size:15px}}@media print{.ct-bar{display:none}}`;
+const STYLE = `crypto-ticker,:host{display:block}.ct{--ct:0px;--up:#ff3040;--down:#2470ff;--soft:color-mix(in srgb,currentColor 72%,transparent);--line:var(--ticker-line,color-mix(in srgb,currentColor 14%,transparent));position:relative;padding:var(--ct);font-family:var(--ticker-font,inherit);font-size:var(--ticker-size,.94em);font-variant-numeric:tabular-nums;line-height:1.4;text-align:start;word-break:keep-all}.ct[data-colors=en]{--up:#0a9a55;--down:#ff3040}.ct[data-colors=safe]{--up:#d95f02}.ct-up{--tone:var(--ticker-up,color-mix(in srgb,var(--up) 75%,currentColor));--arrow:"\\25b2"}.ct-down{--tone:var(--ticker-down,color-mix(in srgb,var(--down) 75%,currentColor));--arrow:"\\25bc"}.ct:not([data-theme=inherit]){--ct:12px;background:var(--ticker-background,light-dark(#fff,#17181c));color:var(--ticker-color,light-dark(#1b1c1f,#e9eaee));color-scheme:light}.ct[data-theme=dark]{color-scheme:dark}.ct[data-theme=auto]{color-scheme:light dark}.ct :where(table,p,ul,.ct-title){margin:0;padding:0;color:inherit;font:inherit}.ct table{width:100%;border-collapse:collapse}.ct caption{padding:0 0 .45em;border-bottom:2px solid;color:inherit;text-align:start}.ct .ct-title{font-size:1.07em;font-weight:700}.ct tr{border-bottom:1px solid var(--line)}.ct :is(th,td){padding:.36em 0 .36em .5em;border:0;font:inherit;text-align:end;white-space:nowrap}.ct th:first-child{width:100%;padding-inline-start:0;text-align:start;white-space:normal;overflow-wrap:anywhere}.ct thead th{color:var(--soft);font-size:.8em}.ct :is(.ct-percent,.ct-change,.ct-sparkline){color:var(--tone)}.ct td.ct-percent{min-width:4.5em}.ct-percent::before{content:var(--arrow) / "";margin-inline-end:.4em;font-size:.6em;vertical-align:.25em}.ct [data-state]>*,.ct small,.ct p{color:var(--soft)}.ct small{font-size:.75em;white-space:nowrap}.ct .ct-state{padding:0 .3em;border:1px solid}.ct a{color:inherit}.ct p{margin-top:.5em;font-size:.8em}.ct .ct-disclaimer{margin-top:0}.ct .ct-notice{padding:.4em .6em;background:var(--line);color:inherit}.ct-credit{margin-inline-start:.5em}.ct-sparkline{width:4.5em;min-width:4.5em}.ct svg{display:block;width:100%;height:1.4em;overflow:visible;fill:none;stroke:currentColor}.ct path{stroke-width:1.5px;vector-effect:non-scaling-stroke}.ct path:first-child{opacity:.4}.ct-bar{position:absolute;inset:var(--ct) var(--ct) auto auto;display:flex;gap:4px;font-size:.75em}.ct button,.ct-banner:not(:empty){min-height:24px;margin:0;padding:0 .6em;border:1px solid var(--line);background:none;color:inherit;font:inherit;line-height:22px;white-space:nowrap}.ct .ct-banner{border-color:currentColor;font-weight:700}.ct :is(.ct-said,.ct-read:not(:focus)),.ct:not([data-form=list])>.ct-title{position:absolute;inset:0 0 auto auto;height:1px;overflow:hidden;clip-path:inset(50%)}.ct-wait{visibility:hidden}.ct ul{display:flex;gap:1.4em;overflow-x:auto;line-height:24px;white-space:nowrap;list-style:none;scrollbar-width:none;mask:linear-gradient(90deg,#000 92%,transparent)}.ct ul~p{margin:0}.ct ul + p{margin-top:6px;padding-inline-end:7em}.ct[data-form=strip] .ct-bar{margin-top:28px}.ct li>*{margin-inline-end:.5em}.ct span.ct-name,.ct div>.ct-price{font-weight:700}.ct div>div{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 .7em}.ct div>:is(.ct-name,.ct-price,.ct-sparkline){width:100%;line-height:24px}.ct div>.ct-price{font-size:1.6em}.ct div>.ct-sparkline{margin-top:.5em}.ct div svg{height:3em}@media print{.ct-bar{display:none}}`;
 const WORDS = {"ko":{"headers":{"name":"\uc885\ubaa9","price":"\ud604\uc7ac\uac00({})","percent":"\ubcc0\ub3d9\ub960","change":"\ubcc0\ub3d9\uc561({})","source":"\uac70\ub798\uc18c","time":"\uc2dc\uac01","premium":"\uae40\ud504","sparkline":"24\uc2dc\uac04"},"currencies":{"KRW":"\uc6d0","USD":"\ub2ec\ub7ec","JPY":"\uc5d4"},"states":{"stale":"\uc9c0\uc5f0","held":"\ud655\uc778 \uc911","suspended":"\uac70\ub798 \uc815\uc9c0","delisted":"\uac70\ub798\uc9c0\uc6d0 \uc885\ub8cc","pending":"\uc218\uc2e0 \ub300\uae30"},"basis":"* 24\uc2dc\uac04 \ubcc0\ub3d9\ub960 \uae30\uc900","source":"{} \uc2dc\uc138","others":"(\ud45c\uc2dc \uc885\ubaa9\uc740 {})","as_of":"{} \uae30\uc900","frozen":"\uc2dc\uc138 \uac31\uc2e0\uc744 \uc7a0\uc2dc \uba48\ucdc4\uc2b5\ub2c8\ub2e4.","status":{"down":"\uc5f0\uacb0 \ub04a\uae40","refused":"\uc5f0\uacb0 \ubd88\uac00"},"pause":"\uc77c\uc2dc\uc815\uc9c0","resume":"\ub2e4\uc2dc \uc2dc\uc791","read":"\ud604\uc7ac \uc2dc\uc138 \uc77d\uae30"},"en":{"headers":{"name":"Coin","price":"Price ({})","percent":"Change","change":"Change ({})","source":"Exchange","time":"Time","premium":"Premium","sparkline":"24 hours"},"currencies":{},"states":{"stale":"delayed","held":"checking","suspended":"suspended","delisted":"delisted","pending":"waiting"},"basis":"* 24-hour change","source":"{} prices","others":" (marked: {})","as_of":"as of {}","frozen":"Updates are paused for the moment.","status":{"down":"offline","refused":"unavailable"},"pause":"Pause","resume":"Resume","read":"Read prices"}};
 
 const SILENCE = 30_000; // without any message: the link is dead and every price is old
@@ -12,7 +12,7 @@ const LINGER = 30_000; // a link outlives its last user by this
 const HIDDEN = 300_000; // a hidden page keeps its links for this long
 const RETRY = 10_000; // the first wait is a random part of this; it doubles to a minute
 const POLL = 10_000;
-const CLIMB = 15_000; // the first wait before the websocket is tried again from below
+const CLIMB = 30_000; // how often the websocket is tried again from below
 const HISTORY = 300_000;
 const DAY = 86_400_000;
 const NOTHING = '\u2014';
@@ -30,21 +30,20 @@ let asleep = false;
 let hiddenAt = Infinity;
 
 /** Live rows of one board, see widget.d.ts: `listener` is called after every change of what is returned as `feed`. */
-export function connect({ server = HOME, board = '', lang = 'ko', symbols, interval = 1000 } = {}, listener) {
+export function connect({ server, board, lang = 'ko', symbols, interval = 1000 }, listener) {
   const key = [server, board, lang].join();
   const user = { symbols, interval, listener };
-  if (!links.has(key)) links.set(key, makeLink(server, board, lang));
+  if (!links.has(key)) links.set(key, makeLink(`${server || HOME}/v1/`, board ? `/${board}` : '', lang));
   const link = links.get(key);
   watchPage();
   link.join(user);
   return { feed: link.feed, history: link.history, close: () => link.leave(user) };
 }
 
-function makeLink(server, board, lang) {
+function makeLink(base, board, lang) {
   const feed = { status: 'connecting', stale: false, rows: new Map() };
   const users = new Set();
   const charts = new Map(); // symbol -> {at, points}
-  let fetching = Promise.resolve(); // one history after the other
   let serving; // the line whose messages count
   let dialled; // the line that has not delivered a snapshot yet
   let kind = 0; // of the next line: 0 websocket, 1 server-sent events, 2 polling
@@ -52,7 +51,6 @@ function makeLink(server, board, lang) {
   let filtered = true; // until a server refuses our list of symbols
   let refused = false;
   let failures = 0;
-  let climbs = 0;
   let seq;
   let askedAt = 0; // when everything was asked for again, after a gap
   let heardAt = now();
@@ -65,7 +63,7 @@ function makeLink(server, board, lang) {
   const load = (url) => fetch(url, { credentials: 'omit' });
 
   function address(path) {
-    const url = new URL(`${server}/v1/${path}${board && `/${board}`}?lang=${lang}`);
+    const url = new URL(`${base + path + board}?lang=${lang}`);
     const lists = [...users].map((user) => user.symbols);
     if (filtered && lists.every(Boolean)) url.searchParams.set('symbols', [...new Set(lists.flat())].sort());
     url.searchParams.set('interval_ms', Math.min(...[...users].map((user) => user.interval)));
@@ -115,7 +113,12 @@ function makeLink(server, board, lang) {
   }
 
   function hear(line, text, type) {
-    const message = JSON.parse(text);
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return lose(line);
+    }
     type ??= message.type;
     heardAt = now();
     feed.stale = false;
@@ -141,7 +144,6 @@ function makeLink(server, board, lang) {
     serving?.close();
     serving = line;
     if (dialled === line) dialled = null;
-    kind = line.kind;
     worked = true;
     failures = 0;
     climbLater();
@@ -150,8 +152,8 @@ function makeLink(server, board, lang) {
   }
 
   function climbLater() {
-    climbs = serving.kind && climbs + 1;
-    climbAt = climbs ? now() + CLIMB * 2 ** Math.min(climbs - 1, 4) : Infinity;
+    kind = serving.kind;
+    climbAt = kind ? now() + CLIMB : Infinity;
   }
 
   /** A number is missing, so what is shown may be wrong: ask for everything once, then give the line up. */
@@ -168,7 +170,7 @@ function makeLink(server, board, lang) {
       serving = null;
       lostAt = now();
     }
-    if (serving) return climbLater((kind = serving.kind));
+    if (serving) return climbLater();
     if (dialled) return;
     askedAt = 0;
     refused = [1002, 1007, 1008, 1009].includes(code) || (!filtered && code >= 400 && code < 429);
@@ -186,9 +188,8 @@ function makeLink(server, board, lang) {
   }
 
   async function chart(symbol, known) {
-    const answer = await load(`${server}/v1/history/${board}/${symbol}?points=72`);
-    if (!answer.ok) return;
-    known.points = (await answer.json()).points;
+    const answer = await load(`${base}history/${feed.board.board}/${symbol}?points=72`);
+    known.points = (await answer.json()).points ?? [];
     tell();
   }
 
@@ -235,7 +236,7 @@ function makeLink(server, board, lang) {
       charts.set(symbol, known);
       if (now() - known.at > HISTORY) {
         known.at = now();
-        fetching = fetching.then(() => chart(symbol, known)).catch(() => {});
+        chart(symbol, known).catch(() => {});
       }
       return known.points;
     },
@@ -299,23 +300,16 @@ function difference(price, ref, digits) {
 
 const clocks = {};
 
-/** ["2026-11-23", "10:42:07"] on the clock of a time zone. */
+/** ["2026-11-23", "10:42:07", "GMT+9"] on the clock of a time zone. */
 function clock(ts, timeZone) {
-  clocks[timeZone] ??= new Intl.DateTimeFormat('sv', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
-  return clocks[timeZone].format(ts).split(' ');
-}
-
-function zoneName(ts, timeZone) {
-  if (timeZone === 'Asia/Seoul') return 'KST';
-  const parts = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'shortOffset' }).formatToParts(ts);
-  return parts.find(({ type }) => type === 'timeZoneName').value.replace(/^GMT$/, 'UTC');
+  clocks[timeZone] ??= new Intl.DateTimeFormat('sv', { timeZone, dateStyle: 'short', timeStyle: 'long' });
+  return clocks[timeZone].format(ts).replace('\u2212', '-').split(' ');
 }
 
 // ------------------------------------------------------------------------------------------------------- element
 
 const USUAL = { list: 'price,percent', strip: 'price,percent', card: 'price,percent,change,sparkline' };
 const TAGS = { list: ['tbody', 'tr', 'th', 'td'], strip: ['ul', 'li', 'span', 'span'], card: ['div', 'div', 'span', 'span'] };
-const SVG = 'http://www.w3.org/2000/svg';
 const still = globalThis.matchMedia?.('(prefers-reduced-motion: reduce)');
 let observer;
 let sheet;
@@ -324,11 +318,11 @@ const ownPage = () => document.body.classList.contains('ct-page');
 const pick = (value, allowed) => (allowed.includes(value) ? value : allowed[0]);
 
 /** A new element with our class, and the same name as its part for the publisher's own style. */
-function make(tag, name, text = '') {
+function make(tag, name, ...children) {
   const node = document.createElement(tag);
   node.className = name && `ct-${name}`;
-  node.setAttribute('part', name);
-  node.textContent = text;
+  node.part = name;
+  node.append(...children);
   return node;
 }
 
@@ -352,20 +346,19 @@ function dress(tree) {
 
 /** A line through prices in a box of 100 by 30, over the level it started from. */
 function draw(cell, prices) {
-  if (!cell.firstChild) {
-    const svg = document.createElementNS(SVG, 'svg');
-    for (const [name, value] of Object.entries({ viewBox: '0 0 100 30', preserveAspectRatio: 'none', 'aria-hidden': true })) {
-      svg.setAttribute(name, value);
-    }
-    svg.append(document.createElementNS(SVG, 'path'), document.createElementNS(SVG, 'path'));
-    cell.append(svg);
-  }
+  const svg = (tag, name, value) => {
+    const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    node.setAttribute(name, value);
+    return node;
+  };
   const low = Math.min(...prices);
   const scale = 26 / (Math.max(...prices) - low || 1);
   const spots = prices.map((price, i) => `${((100 * i) / (prices.length - 1)).toFixed(1)} ${(28 - (price - low) * scale).toFixed(1)}`);
-  const [base, line] = cell.firstChild.children;
-  base.setAttribute('d', `M${spots[0]}H100`);
-  line.setAttribute('d', `M${spots.join('L')}`);
+  const box = svg('svg', 'viewBox', '0 0 100 30');
+  box.setAttribute('preserveAspectRatio', 'none');
+  box.ariaHidden = true;
+  box.append(svg('path', 'd', `M${spots[0]}H100`), svg('path', 'd', `M${spots.join('L')}`));
+  cell.replaceChildren(box);
 }
 
 /** Everything one element does: adopt the server's markup or build its own, connect while near, paint when told. */
@@ -393,6 +386,7 @@ function mount(host) {
   let zone;
   let main;
   let newest;
+  let unit;
 
   const attr = (name) => host.getAttribute(name);
   const find = (name) => root.querySelector(`.ct-${name}`);
@@ -405,12 +399,13 @@ function mount(host) {
     const lang = pick((host.closest('[lang]')?.lang || 'ko').slice(0, 2), ['en', 'ko']);
     words = WORDS[lang];
     form = pick(attr('form'), ['list', 'strip', 'card']);
-    columns = list('columns') ?? USUAL[form].split(',');
+    columns = (list('columns') ?? []).filter((column) => column !== 'name' && Object.hasOwn(words.headers, column));
+    if (!columns[0]) columns = USUAL[form].split(',');
     link = attr('link');
     symbols = list('symbols');
     limit = form === 'card' ? 1 : +attr('limit') || undefined;
     const interval = +attr('interval') || (navigator.connection?.saveData ? 5000 : 1000);
-    options = { server: attr('server') ?? undefined, board: attr('board') ?? undefined, lang, symbols, interval };
+    options = { server: attr('server'), board: attr('board'), lang, symbols, interval: Math.min(interval, 30_000) };
     return {
       form,
       theme: pick(attr('theme') ?? (ownPage() && 'auto'), ['inherit', 'auto', 'light', 'dark']),
@@ -446,34 +441,30 @@ function mount(host) {
   function build() {
     Object.assign(root.dataset, read());
     shown.clear();
-    const [bodyTag, , , cellTag] = TAGS[form];
-    const body = make(bodyTag, 'rows');
+    const body = make(TAGS[form][0], 'rows');
     const title = make('b', 'title', '\xa0');
-    let table = body;
+    let rows = [title, body];
     if (form === 'list') {
-      table = make('table', 'table');
-      const head = make('tr', 'head');
-      head.append(...['', ...columns].map((column) => make('th', column && `head-${column}`, words.headers[column])));
-      [...head.children].forEach((cell) => (cell.scope = 'col'));
+      const table = make('table', 'table');
+      const heads = ['name', ...columns].map((column) => make('th', `head-${column}`, words.headers[column] ?? ''));
+      heads.forEach((head) => (head.scope = 'col'));
       table.createCaption().append(title);
-      table.createTHead().append(head);
+      table.createTHead().append(make('tr', 'head', ...heads));
       table.append(body);
-    }
-    const disclaimer = make('p', 'disclaimer');
-    disclaimer.append('\xa0', attr('credit') === 'off' ? '' : make('span', 'credit', 'ticker'));
-    root.replaceChildren(makeBar(), ...(table === body ? [title] : []), table, make('p', 'footnote', '\xa0'), disclaimer);
-    if (form === 'strip') Object.assign(body, { role: 'list', tabIndex: 0 });
+      rows = [table];
+    } else if (form === 'strip') Object.assign(body, { role: 'list', tabIndex: 0 });
     for (let i = limit ?? symbols?.length ?? 20; i--; ) body.append(makeRow().node);
+    const credit = attr('credit') === 'off' ? '' : make('span', 'credit', 'ticker');
+    root.replaceChildren(makeBar(), ...rows, make('p', 'footnote', '\xa0'), make('p', 'disclaimer', '\xa0', credit));
     ready = false;
   }
 
   function makeRow(symbol) {
     const [, rowTag, nameTag, cellTag] = TAGS[form];
     const node = make(rowTag, 'row');
-    const name = make(nameTag, 'name', '\xa0');
-    if (form === 'list') name.scope = 'row';
+    node.append(make(nameTag, 'name', '\xa0'), ...columns.map((column) => make(cellTag, column)));
+    if (form === 'list') node.firstChild.scope = 'row';
     if (symbol) node.dataset.symbol = symbol;
-    node.append(name, ...columns.map((column) => make(cellTag, column)));
     return parts(node);
   }
 
@@ -482,28 +473,20 @@ function mount(host) {
   }
 
   function makeBar() {
-    const bar = make('div', 'bar');
-    const button = (name, action) => {
-      const node = make('button', name, words[name]);
-      node.type = 'button';
-      node.onclick = () => action(node);
-      return node;
-    };
-    const status = (name) => {
-      const node = make('span', name);
-      node.role = 'status';
-      return node;
-    };
+    const button = (name, onclick) => Object.assign(make('button', name, words[name]), { type: 'button', onclick });
+    const status = (name) => Object.assign(make('span', name), { role: 'status' });
     const said = status('said');
-    const say = () =>
-      put(said, [...shown.values()].map(({ node }) => [...node.children].map((cell) => cell.textContent).join(' ')).join(', '));
-    const toggle = (node) => {
+    const read = button('read', () => {
+      const texts = [...shown.values()].map(({ node }) => [...node.children].map((cell) => cell.textContent).join(' '));
+      put(said, texts.join(', '));
+    });
+    const pause = button('pause', () => {
       paused = !paused;
-      put(node, paused ? words.resume : words.pause);
+      put(pause, paused ? words.resume : words.pause);
       queue();
-    };
-    bar.append(status('banner'), button('read', say), button('pause', toggle), said);
-    return bar;
+    });
+    if (paused) put(pause, words.resume);
+    return make('div', 'bar', status('banner'), read, pause, said);
   }
 
   /** In the next animation frame, and no sooner than the interval allows. */
@@ -528,6 +511,7 @@ function mount(host) {
     const sources = Object.keys(board.sources ?? {});
     main = sources.find((source) => used.has(source)) ?? sources[0];
     newest = Math.max(...rows.map((row) => row.ts ?? 0));
+    unit = words.currencies[board.quote] ?? board.quote;
     zone = board.timezone ?? (board.quote === 'KRW' ? 'Asia/Seoul' : 'UTC');
     paintHead();
     paintRows(rows);
@@ -539,10 +523,6 @@ function mount(host) {
     ready = true;
   }
 
-  function unit() {
-    return words.currencies[board.quote] ?? board.quote;
-  }
-
   function paintHead() {
     const title = find('title');
     const notice = find('notice');
@@ -552,7 +532,7 @@ function mount(host) {
     else if (!notice) (form === 'list' ? title : find('rows')).after(make('p', 'notice', text));
     else put(notice, text);
     const heads = root.querySelectorAll('thead th');
-    ['name', ...columns].forEach((column, i) => put(heads[i], fill(words.headers[column], unit())));
+    ['name', ...columns].forEach((column, i) => put(heads[i], fill(words.headers[column], unit)));
     if (form === 'strip') find('rows').ariaLabel = board.title;
   }
 
@@ -578,7 +558,7 @@ function mount(host) {
     if (node.className !== direction) node.className = direction;
     if (state === 'live') delete node.dataset.state;
     else node.dataset.state = state;
-    paintName(row, name, words.states[state === 'closed' ? row.reason : state] ?? '');
+    paintName(row, name, words.states[state === 'closed' ? (row.reason ?? 'suspended') : state] ?? '');
     columns.forEach((column, i) => {
       if (column === 'sparkline') paintChart(row, cells[i]);
       // A price of another exchange is not a move of the price.
@@ -592,13 +572,12 @@ function mount(host) {
     if (cell.textContent === [name, mark, state].filter(Boolean).join(' ')) return;
     const label = make(link ? 'a' : 'span', 'label', name);
     if (link) {
-      label.href = link.replace('{symbol}', encodeURIComponent(symbol));
+      label.href = link.replaceAll('{symbol}', encodeURIComponent(symbol));
       if (!/^https?:$/.test(label.protocol)) label.removeAttribute('href');
       if (ownPage()) label.target = '_blank';
     }
     cell.replaceChildren(label);
-    if (mark) cell.append(' ', make('small', 'mark', mark));
-    if (state) cell.append(' ', make('small', 'state', state));
+    for (const [kind, text] of Object.entries({ mark, state })) if (text) cell.append(' ', make('small', kind, text));
   }
 
   /** The same texts as CELLS in ticker/markup.py. */
@@ -609,7 +588,7 @@ function mount(host) {
     if (column === 'source') return source ? sourceName(source) : NOTHING;
     if (column === 'time') return ts ? rowTime(...clock(ts, zone)) : NOTHING;
     if (price == null) return NOTHING;
-    return group(price, decimals) + (form !== 'card' ? '' : unit() === board.quote ? ` ${unit()}` : unit());
+    return group(price, decimals) + (form !== 'card' ? '' : unit === board.quote ? ` ${unit}` : unit);
   }
 
   function rowTime(date, time) {
@@ -620,10 +599,11 @@ function mount(host) {
     const prices = main ? fill(words.source, sourceName(main)) : '';
     const parts = [board.footnote || words.basis + DOT + prices + (others[0] ? fill(words.others, others.join('\xb7')) : '')];
     if (newest) {
-      const local = options.lang === 'ko' && zone === 'Asia/Seoul';
-      const [date, time] = clock(newest, zone);
-      const day = options.lang === 'ko' ? date.replace(/-/g, '.') : date;
-      parts.push(fill(words.as_of, `${day} ${time}${local ? '' : ` ${zoneName(newest, zone)}`}`));
+      const [date, time, offset] = clock(newest, zone);
+      const korean = options.lang === 'ko';
+      const seoul = zone === 'Asia/Seoul';
+      const day = korean ? date.replace(/-/g, '.') : date;
+      parts.push(fill(words.as_of, `${day} ${time}${korean && seoul ? '' : ` ${seoul ? 'KST' : offset}`}`));
     }
     return parts.join(DOT);
   }

@@ -8,6 +8,7 @@ import asyncio
 import collections
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -59,15 +60,15 @@ class Collector:
     async def run(self) -> None:
         """Collect from the live exchanges until cancelled."""
         async with aiohttp.ClientSession(trust_env=False) as session:
-            feeds = [self._collect(exchange, session) for exchange in self._exchanges.values()]
-            await self.write_from(*feeds, self._hint())
+            feeds = [partial(self._collect, exchange, session) for exchange in self._exchanges.values()]
+            await self.write_from(*feeds, self._hint)
 
-    async def write_from(self, *feeds: Coroutine[None, None, None]) -> None:
+    async def write_from(self, *feeds: Callable[[], Coroutine[None, None, None]]) -> None:
         """Write what these bring to this sink until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             await self._take_over()
             for feed_ in feeds:
-                tasks.create_task(feed_)
+                tasks.create_task(feed_())
             tasks.create_task(self._beat(), name="beat")
             await self._write()
 

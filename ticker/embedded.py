@@ -20,19 +20,22 @@ from ticker.errors import StartError
 
 ADDRESS: Final = "redis.address"
 """File in the data directory that holds the running server's URL."""
+LOCK: Final = "lock"
 LONGEST_SOCKET: Final = 100
 PR_SET_PDEATHSIG: Final = 1
 
 
 @contextlib.contextmanager
-def server(data_dir: Path) -> Iterator[str]:
-    """Run a private server in this directory; yields its URL, stops it at the end."""
+def server(data_dir: Path, *, empty: bool = False) -> Iterator[str]:
+    """Run a private server in this directory, emptied first if asked; yields its URL, stops it at the end."""
     data_dir = data_dir.resolve()
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"redis.data_dir {data_dir}: {error.strerror}; choose another directory") from None
     with _locked(data_dir), tempfile.TemporaryDirectory(prefix="ticker-") as short:
+        if empty:
+            _empty(data_dir)
         place = data_dir / "redis.sock"
         socket = place if len(str(place)) < LONGEST_SOCKET else Path(short) / "redis.sock"
         socket.unlink(missing_ok=True)
@@ -46,6 +49,14 @@ def server(data_dir: Path) -> Iterator[str]:
             _stop(process)
 
 
+def _empty(data_dir: Path) -> None:
+    for path in data_dir.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
 def running(data_dir: Path) -> str | None:
     """The URL of the private server that runs in this directory now, or None."""
     try:
@@ -56,7 +67,7 @@ def running(data_dir: Path) -> str | None:
 
 @contextlib.contextmanager
 def _locked(data_dir: Path) -> Iterator[None]:
-    with (data_dir / "lock").open("w", encoding="utf-8") as lock:
+    with (data_dir / LOCK).open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

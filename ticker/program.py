@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -47,10 +47,9 @@ async def serve(settings: Settings) -> None:
 async def demo(settings: Settings, *, frozen: bool) -> None:
     """Everything over simulated exchanges on loopback, with a data directory of its own that starts empty."""
     data_dir = Path(settings.redis.data_dir) / "demo"
-    shutil.rmtree(data_dir, ignore_errors=True)
     world = sim.World(clock.now().wall, frozen=frozen)
     async with sim.serve(sim.venues(world, clock.now)) as exchanges:
-        with _redis(settings, data_dir) as url:
+        with _redis(settings, data_dir, empty=True) as url:
             await _both(settings, sim.boards(), exchanges, url)
 
 
@@ -58,11 +57,10 @@ async def replay(settings: Settings, files: Sequence[Path], exchange: str | None
     """Recorded frames through the whole pipeline to the page, with a data directory of its own that starts empty."""
     shown = boards(settings)
     data_dir = Path(settings.redis.data_dir) / "replay"
-    shutil.rmtree(data_dir, ignore_errors=True)
-    with embedded.server(data_dir) as url:
+    with embedded.server(data_dir, empty=True) as url:
         async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
             collector = Collector(shown, EXCHANGES, writer, clock.now, stale_after_s=settings.server.stale_after_s)
-            playing = playback.play(files, exchange, speed, collector, shown)
+            playing = partial(playback.play, files, exchange, speed, collector, shown)
             collecting = tasks.create_task(collector.write_from(playing), name="collector")
             await _serve(settings, shown, reader)
             collecting.cancel()
@@ -139,12 +137,12 @@ async def _signal() -> None:
 
 
 @contextlib.contextmanager
-def _redis(settings: Settings, data_dir: Path) -> Iterator[str]:
+def _redis(settings: Settings, data_dir: Path, *, empty: bool = False) -> Iterator[str]:
     """The configured Redis, or a private one."""
     if settings.redis.url:
         yield settings.redis.url
     else:
-        with embedded.server(data_dir) as url:
+        with embedded.server(data_dir, empty=empty) as url:
             yield url
 
 

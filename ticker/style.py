@@ -22,7 +22,8 @@ def squeeze(css: str) -> str:
     """The sheet without comments, line ends and the blanks that mean nothing; strings and calc() are left alone."""
     bare = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
     one_line = re.sub(r"\s+", " ", bare).strip()
-    tight = re.sub(r" ?([{};,]) ?|(?<=:) ", lambda found: found[1] or "", one_line)
+    tight = re.sub(r" ?([{};,>~]) ?|(?<=:) | (?=!)", lambda found: found[1] or "", one_line)
+    tight = re.sub(r"(?<![\w.])0\.(?=\d)", ".", tight)
     return re.sub(r'\[([a-z-]+)="([a-z]+)"\]', r"[\1=\2]", tight).replace(";}", "}")
 
 
@@ -46,7 +47,7 @@ def _scripted(words: Words) -> dict[str, object]:
 
 def filled(script: str) -> str:
     """The script with its two written lines, style and words, as they must be; in ASCII."""
-    style = STYLE.replace("\\", "\\\\")
+    style = STYLE[: STYLE.index(".ct-page")].replace("\\", "\\\\")
     words = json.dumps({lang: _scripted(WORDS[lang]) for lang in LANGUAGES}, separators=(",", ":"))
     script = re.sub("^const STYLE = .*$", lambda _: f"const STYLE = `{style}`;", script, count=1, flags=re.MULTILINE)
     return re.sub("^const WORDS = .*$", lambda _: f"const WORDS = {words};", script, count=1, flags=re.MULTILINE)

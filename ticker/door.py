@@ -6,6 +6,7 @@ aiohttp untouched.
 
 import asyncio
 import errno
+import socket
 import time
 from collections import Counter
 from typing import Final, cast
@@ -27,6 +28,7 @@ from ticker.websocket import WebSocket
 PATIENCE_S: Final = 15.0
 """For a whole request head; also how long a connection may rest between requests."""
 PING_S: Final = 25
+BACKLOG: Final = 4096
 BATCHES: Final = 20
 STREAM: Final = "/v1/stream"
 SNAPSHOT: Final = "/v1/snapshot"
@@ -54,9 +56,9 @@ class Door:
     async def open(self, *, reuse_port: bool = False) -> None:
         """Listen; an OSError says why not."""
         await self.runner.setup()
-        server = self.settings.server
+        listener = listen(self.settings.server.host, self.settings.server.port, reuse_port=reuse_port)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: FrontDoor(self), server.host, server.port, reuse_port=reuse_port or None, backlog=4096
+            lambda: FrontDoor(self), sock=listener, backlog=BACKLOG
         )
 
     @property
@@ -161,6 +163,15 @@ class Door:
         for socket in list(self._ring_of):
             socket.abort()
         await self.runner.cleanup()
+
+
+def listen(host: str, port: int, *, reuse_port: bool) -> socket.socket:
+    """A listening socket; `::` takes IPv4 too."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    dual = family is socket.AF_INET6 and socket.has_dualstack_ipv6()
+    return socket.create_server(
+        (host, port), family=family, backlog=BACKLOG, reuse_port=reuse_port, dualstack_ipv6=dual and host == "::"
+    )
 
 
 class FrontDoor(asyncio.Protocol):

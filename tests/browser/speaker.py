@@ -1,4 +1,4 @@
-"""A small server that speaks CONTRACT sections 4 and 5 with the article's rows, and does on purpose what a test needs."""
+"""A small server that speaks CONTRACT sections 4 and 5 with the article's rows, and does what a test needs."""
 
 import asyncio
 import json
@@ -15,6 +15,7 @@ from ticker.names import name
 from ticker.style import STATIC
 
 NOON = 1_795_398_127_000  # 2026-11-23 10:42:07 in Seoul
+CROSS = {"Cross-Origin-Resource-Policy": "cross-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 ARTICLE = """
 BTC 57895000 3.79, ETH 1914000 5.8, XRP 529.1 -0.38, LTC 214000 2.69, EOS 4309 0.35, BCH 585000 2.01, XLM 468.3 1.19,
 TRX 58.29 1.02, ADA 1289 -0.62, BSV 210300 1.06, DASH 243700 1.75, ETC 13280 4.08, XEM 839.5 -6.9, ZEC 144800 2.19,
@@ -68,9 +69,10 @@ class Speaker:
         self.opened: Counter[str] = Counter()
         self.headers: dict[str, str] = {}
         """Added to every answer."""
-        self.pages: dict[str, str] = {}
-        """Host pages by path."""
+        self.pages: dict[str, str | bytes] = {}
+        """Host pages by path; bytes carry an encoding of their own."""
         self._runner: web.AppRunner | None = None
+        self._over = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -86,7 +88,7 @@ class Speaker:
         app.router.add_get("/embed/{board}", self._embed)
         app.router.add_get("/fragment/{board}", self._fragment)
         app.router.add_get("/", self._gallery)
-        app.router.add_get("/{file:widget[.](?:js|css)}", self._file)
+        app.router.add_get("/{file:(?:widget|gallery|favicon)[.](?:js|css|svg)}", self._file)
         app.router.add_get("/{page:.*}", self._page)
         self._runner = web.AppRunner(app, shutdown_timeout=0.2)
         await self._runner.setup()
@@ -99,6 +101,7 @@ class Speaker:
         for client in list(self.clients):
             if isinstance(client, web.WebSocketResponse):
                 await client.close(code=code)
+        self._over.set()
         if self._runner is not None:
             await self._runner.cleanup()
         self.clients.clear()
@@ -173,9 +176,8 @@ class Speaker:
         await stream.prepare(request)
         self.clients[stream] = lang
         await self._send(stream, {"type": "snapshot", **self.snapshot(lang)})
-        while stream in self.clients and request.transport is not None and not request.transport.is_closing():
-            await asyncio.sleep(0.05)
-        self.clients.pop(stream, None)
+        self._over = asyncio.Event()
+        await self._over.wait()
         return stream
 
     async def _send(self, client: web.WebSocketResponse | web.StreamResponse, message: dict[str, Any]) -> None:
@@ -212,7 +214,11 @@ class Speaker:
             f"default-src 'none'; style-src '{page.STYLE_HASH}'; script-src 'self'; base-uri 'none'; "
             f"connect-src 'self' ws://127.0.0.1:{self.port}; require-trusted-types-for 'script'"
         )
-        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
+        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy} | CROSS)
+
+    def fragment(self, **options: Any) -> str:
+        """The fragment of the board as it stands."""
+        return page.fragment(self.board, self.state, "ko", public_url=self.url, **options)
 
     async def _fragment(self, request: web.Request) -> web.Response:
         text = page.fragment(
@@ -228,14 +234,14 @@ class Speaker:
     async def _gallery(self, _: web.Request) -> web.Response:
         return web.Response(text=page.gallery({"article": self.board}, public_url=self.url), content_type="text/html")
 
-    async def _file(self, request: web.Request) -> web.Response:
+    async def _file(self, request: web.Request) -> web.FileResponse:
         path: Path = STATIC / request.match_info["file"]
-        kind = "text/javascript" if path.suffix == ".js" else "text/css"
         headers = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-        return web.Response(body=path.read_bytes(), content_type=kind, headers=headers)
+        return web.FileResponse(path, headers=headers)
 
     async def _page(self, request: web.Request) -> web.Response:
         text = self.pages.get(request.path)
         if text is None:
             raise web.HTTPNotFound
-        return web.Response(text=text, content_type="text/html", headers=self.headers)
+        body = text.encode() if isinstance(text, str) else text
+        return web.Response(body=body, headers={"Content-Type": "text/html"} | self.headers)

@@ -28,7 +28,7 @@ async def until(check: Callable[[], Awaitable[bool]] | Callable[[], bool], secon
         await asyncio.sleep(0.05)
 
 
-def row(tab: Page, symbol: str) -> str:
+def row(symbol: str) -> str:
     return f"[data-symbol={symbol}]"
 
 
@@ -42,7 +42,9 @@ async def host(tab: Page, speaker: Speaker, html: str, path: str = "/host") -> N
     await tab.goto(speaker.url + path)
 
 
-ELEMENT = '<!doctype html><script type="module" src="/widget.js"></script><crypto-ticker board="article"></crypto-ticker>'
+ELEMENT = (
+    '<!doctype html><script type="module" src="/widget.js"></script><crypto-ticker board="article"></crypto-ticker>'
+)
 
 
 async def test_the_table_is_there_with_scripts_off_and_the_same_with_scripts_on(
@@ -69,9 +71,9 @@ async def test_rows_are_adopted_and_move(tab: Page, speaker: Speaker) -> None:
     await tab.evaluate("document.querySelector('[data-symbol=BTC]').mine = true")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(BTC={"price": "57900000", "change_pct": "-0.01", "ts": NOON + 1000}, XLM={"change_pct": None})
-    await expect(tab.locator(row(tab, "BTC"))).to_have_text("비트코인57,900,000-0.01%")
-    await expect(tab.locator(row(tab, "BTC"))).to_have_class("ct-down")
-    await expect(tab.locator(row(tab, "XLM"))).to_have_text("스텔라루멘468.3—")
+    await expect(tab.locator(row("BTC"))).to_have_text("비트코인57,900,000-0.01%")
+    await expect(tab.locator(row("BTC"))).to_have_class("ct-down")
+    await expect(tab.locator(row("XLM"))).to_have_text("스텔라루멘468.3—")
     await expect(tab.locator(".ct-footnote")).to_contain_text("2026.11.23 10:42:08 기준")
     assert await tab.evaluate("document.querySelector('[data-symbol=BTC]').mine")
     assert await tab.locator(ROWS).count() == 23
@@ -96,11 +98,11 @@ async def test_a_server_restart_is_survived(tab: Page, speaker: Speaker) -> None
     await until(lambda: len(speaker.clients) == 1)
     await speaker.stop()
     await expect(tab.locator(".ct-banner")).to_have_text("연결 끊김")
-    assert "57,895,000" in await tab.inner_text(row(tab, "BTC"))
+    assert "57,895,000" in await tab.inner_text(row("BTC"))
     await speaker.start()
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(BTC={"price": "58000000", "ts": NOON + 5000})
-    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("58,000,000")
+    await expect(tab.locator(row("BTC"))).to_contain_text("58,000,000")
     await expect(tab.locator(".ct-banner")).to_be_empty()
 
 
@@ -108,7 +110,7 @@ async def test_a_gap_in_seq_asks_for_everything_once(tab: Page, speaker: Speaker
     await tab.goto(f"{speaker.url}/embed/article")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(skip=1, BTC={"price": "57910000"})
-    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,910,000")
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,910,000")
     assert speaker.said == [{"op": "snapshot"}]
 
 
@@ -126,12 +128,12 @@ async def test_without_websockets_server_sent_events_and_without_them_polling(ta
     await tab.goto(f"{speaker.url}/embed/article")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(BTC={"price": "57920000"})
-    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,920,000")
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,920,000")
     speaker.closed_ways = {"stream", "events"}
     await tab.reload()
     await until(lambda: speaker.opened["snapshot"] >= 1)
     await speaker.push(BTC={"price": "57930000"})
-    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,930,000", timeout=15_000)
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,930,000", timeout=15_000)
 
 
 async def test_the_websocket_is_returned_to(tab: Page, speaker: Speaker) -> None:
@@ -154,7 +156,7 @@ async def test_silence_marks_every_price_as_old(tab: Page, speaker: Speaker) -> 
     speaker.closed_ways = {"stream", "events", "snapshot"}
     await tab.clock.run_for(33_000)
     await expect(tab.locator("[data-state=stale]")).to_have_count(23)
-    await expect(tab.locator(row(tab, "BTC"))).to_have_text("비트코인 지연57,895,000+3.79%")
+    await expect(tab.locator(row("BTC"))).to_have_text("비트코인 지연57,895,000+3.79%")
     assert await tab.evaluate("window.told")
 
 
@@ -164,9 +166,9 @@ async def test_the_reader_can_hold_it_still(tab: Page, speaker: Speaker) -> None
     await tab.get_by_role("button", name="일시정지").click()
     await speaker.push(BTC={"price": "57940000"})
     await tab.wait_for_timeout(1300)
-    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,895,000")
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,895,000")
     await tab.get_by_role("button", name="다시 시작").press("Enter")
-    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,940,000")
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,940,000")
 
 
 async def test_prices_are_read_out_on_demand(tab: Page, speaker: Speaker) -> None:
@@ -189,7 +191,7 @@ async def test_the_back_button_brings_it_back_alive(tab: Page, speaker: Speaker)
     assert await tab.evaluate("window.restored") is True
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(BTC={"price": "57950000"})
-    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("57,950,000")
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,950,000")
 
 
 async def test_nothing_shifts(context: BrowserContext, tab: Page, speaker: Speaker) -> None:
@@ -197,9 +199,9 @@ async def test_nothing_shifts(context: BrowserContext, tab: Page, speaker: Speak
     await tab.goto(f"{speaker.url}/embed/article")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(BTC={"price": "107950000", "change_pct": "12.34"}, ETH={"change_pct": "-0.1"})
-    await expect(tab.locator(row(tab, "BTC"))).to_contain_text("107,950,000")
+    await expect(tab.locator(row("BTC"))).to_contain_text("107,950,000")
     await host(tab, speaker, f'<div style="min-height:960px">{ELEMENT}</div><p>after</p>')
-    await expect(tab.locator(row(tab, "BTC"))).to_be_visible()
+    await expect(tab.locator(row("BTC"))).to_be_visible()
     await tab.wait_for_timeout(200)
     assert await tab.evaluate("shifts") == []
 

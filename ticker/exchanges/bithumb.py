@@ -58,7 +58,7 @@ BITHUMB: Final = Exchange(
     subscribe=lambda markets, _memory: [upbit.subscription([market.code for market in markets])],
     parse=upbit.parse,
     keepalive=Keepalive(15.0),  # closed after 60 s without a frame from us
-    candles=Candles(_candles, upbit.parse_candles, most=200, per_s=20.0),  # 150 a second
+    candles=Candles(_candles, upbit.parse_candles, most=200, per_s=50.0),  # 150 a second
     rolling=Rolling(Request("/public/ticker/ALL_KRW"), parse_rolling, "KRW"),
     connects_per_s=5.0,  # 10 a second, then blocked for ten minutes
     tick_table=(  # KRW, measured

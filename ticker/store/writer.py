@@ -132,7 +132,8 @@ class Writer(Connection):
             name: [part for row in rows for part in (row.symbol, msgspec.json.encode(row).decode())]
             for name, rows in batch.rows.items()
         }
-        fresh = [part for pair in list(batch.slots.items())[self._slots_written :] for part in pair]
+        slots = list(batch.slots.items())
+        fresh = [part for pair in slots[self._slots_written :] for part in pair]
         blob = b"".join(PATCH.pack(minute, slot, sample) for (minute, slot), sample in batch.samples.items())
         args: list[bytes | int | str] = [self._fence, batch.now, orjson.dumps(boards), orjson.dumps(fresh), blob]
         args.append(msgspec.json.encode(batch.sources))
@@ -146,5 +147,5 @@ class Writer(Connection):
             if "FENCED" in str(error):
                 raise Fenced from None
             raise
-        self._slots_written = len(batch.slots)
+        self._slots_written = len(slots)
         return [text(accept) for accept in accepts]

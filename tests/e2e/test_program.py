@@ -1,0 +1,200 @@
+"""The real program from the outside."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+from websockets.sync.client import connect
+
+from tests.program import Program, free_port, until
+from ticker.sim.world import ARTICLE
+
+
+def ticker(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {key: value for key, value in os.environ.items() if not key.startswith("TICKER_")} | environment
+    return subprocess.run(
+        [sys.executable, "-m", "ticker", *args], env=env, capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+def priced(program: Program, board: str) -> bool:
+    return all(row["change_pct"] is not None for row in program.rows(board).values())
+
+
+def test_the_frozen_demo_shows_exactly_the_articles_rows(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with Program(tmp_path, "demo", "--frozen") as program:
+        program.ready()
+        assert time.monotonic() - started < 10
+        until(lambda: priced(program, "article"), program)
+        rows = program.rows("article")
+        assert [(s, r["price"], r["change_pct"]) for s, r in rows.items()] == [(s, *v) for s, v in ARTICLE.items()]
+        page = program.get("/embed/article").decode()
+        for text in (
+            "57,895,000",
+            "+3.79%",
+            "+5.8%",
+            "839.5",
+            "-6.9%",
+            "비트코인 캐시",
+            "* 24시간 변동률 기준",
+            "모의 시세",
+        ):
+            assert text in page, text
+        fragment = program.get("/fragment/krw")
+        assert fragment.isascii()
+        assert fragment.startswith(b"<aside data-nosnippet>")
+
+
+def test_a_socket_brings_a_snapshot_then_updates_without_a_gap(tmp_path: Path) -> None:
+    with Program(tmp_path, "demo") as program:
+        program.ready()
+        until(lambda: priced(program, "krw"), program)
+        with connect(f"ws://127.0.0.1:{program.port}/v1/stream/krw?lang=en") as socket:
+            snapshot = orjson.loads(socket.recv(timeout=5))
+            assert (snapshot["type"], snapshot["board"], len(snapshot["rows"])) == ("snapshot", "krw", 20)
+            assert [row["name"] for row in snapshot["rows"][:2]] == ["Bitcoin", "Ethereum"]
+            seq, moved = snapshot["seq"], set()
+            while len(moved) < 5:
+                update = orjson.loads(socket.recv(timeout=5))
+                assert update["seq"] == seq + 1
+                seq = update["seq"]
+                moved |= {row["symbol"] for row in update["rows"]}
+                assert all({"symbol", "price", "change_pct", "ts"} <= row.keys() for row in update["rows"])
+        with connect(f"ws://127.0.0.1:{program.port}/v1/stream/krw?symbols=BTC") as socket:
+            assert [row["symbol"] for row in orjson.loads(socket.recv(timeout=5))["rows"]] == ["BTC"]
+
+
+def test_every_route_answers(tmp_path: Path) -> None:
+    with Program(tmp_path, "demo", "--frozen") as program:
+        program.ready()
+        until(lambda: priced(program, "article"), program)
+        boards = program.json("/v1/boards")
+        assert [board["board"] for board in boards["boards"]] == ["article", "krw"]
+        until(lambda: program.json("/v1/boards")["boards"][0]["sources"][0]["state"] == "live", program)
+        until(lambda: len(program.json("/v1/history/article/BTC")["points"]) > 600, program)
+        history = program.json("/v1/history/article/BTC?points=24")
+        assert (history["source"], len(history["points"])) == ("bithumb", 24)
+        assert history["points"][-1][0] % 60_000 == 0
+        assert program.json("/v1/holds") == {"v": 1, "holds": []}
+        for path in ("/", "/widget.js", "/widget.css", "/healthz", "/readyz"):
+            assert program.status(path) == 200, path
+        assert program.status("/v1/snapshot/nope") == 404
+        assert program.status("/v1/snapshot?symbols=NOPE") == 400
+
+
+def test_server_and_collector_are_separate_and_two_nodes_show_the_same(tmp_path: Path, redis_url: str) -> None:
+    """Live collectors cannot reach an exchange here; the nodes still agree on the pending rows, with names."""
+    redis = {
+        "redis__url": redis_url,
+        "exchanges__upbit__ws_url": "ws://127.0.0.1:1",
+        "exchanges__bithumb__enabled": "false",
+    }
+    redis["exchanges__upbit__rest_url"] = "http://127.0.0.1:1"
+    with Program(tmp_path, "serve", **redis) as one, Program(tmp_path, "serve", **redis) as two:
+        one.ready()
+        two.ready()
+        with Program(tmp_path, "collect", **redis) as collector:
+            until(lambda: "trying again" in collector.log.read_text(encoding="utf-8"), collector)
+            until(lambda: "ticker demo" in collector.log.read_text(encoding="utf-8"), collector)
+            assert one.json("/v1/snapshot") == two.json("/v1/snapshot")
+            row = one.rows("krw")["XRP"]
+            assert (row["name"], row["state"], row["price"]) == ("리플", "pending", None)
+
+
+def test_a_restart_keeps_the_prices_and_their_history(tmp_path: Path) -> None:
+    """`run` over simulated exchanges would need their addresses; the private server's files are what is tested here."""
+    with Program(tmp_path, "run", exchanges__upbit__enabled="false", exchanges__bithumb__enabled="false") as program:
+        program.ready()
+        again = ticker("run", TICKER_REDIS__DATA_DIR=str(tmp_path / "data"), TICKER_SERVER__PORT=str(free_port()))
+        assert again.returncode == 1
+        assert "is in use by another ticker" in again.stderr
+        assert (tmp_path / "data" / "redis.address").read_text(encoding="utf-8").startswith("unix://")
+    assert not (tmp_path / "data" / "redis.address").exists()
+    assert any((tmp_path / "data" / "appendonlydir").iterdir())
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_private_redis_is_never_left_behind(tmp_path: Path, how: signal.Signals) -> None:
+    with Program(tmp_path, "demo", "--frozen") as program:
+        program.ready()
+        children = Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children").read_text(encoding="utf-8")
+        assert children.split()
+        code = program.stop(how)
+        assert code == (0 if how is not signal.SIGKILL else -signal.SIGKILL)
+        for child in children.split():
+            until(lambda child=child: not Path(f"/proc/{child}").exists())
+
+
+def test_a_port_in_use_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    with Program(tmp_path, "demo", "--frozen") as program:
+        program.ready()
+        other = ticker("demo", TICKER_REDIS__DATA_DIR=str(tmp_path / "other"), TICKER_SERVER__PORT=str(program.port))
+        assert other.returncode == 1
+        assert other.stderr.splitlines()[-1].endswith(
+            f"{program.port} is in use; stop what listens there, or set server.port (TICKER_SERVER__PORT)"
+        )
+        assert "Traceback" not in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "environment", "sentence"),
+    [
+        (("serve",), {}, "collect and serve need redis.url"),
+        (("collect",), {}, "collect and serve need redis.url"),
+        (("check",), {"TICKER_SERVER__PROT": "1"}, "unknown setting server.prot; did you mean port?"),
+        (("check",), {"TICKER_SERVER__PORT": "99999"}, "server.port: expected `int` <= 65535"),
+        (("check", "--config", "/nowhere.toml"), {}, "/nowhere.toml: No such file"),
+        (("replay", "/nowhere.jsonl", "--json"), {}, "/nowhere.jsonl: No such file"),
+        (("replay", "x", "--exchange", "upbitt", "--json"), {}, "there is no exchange 'upbitt'"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_2(
+    args: tuple[str, ...], environment: dict[str, str], sentence: str
+) -> None:
+    done = ticker(*args, **environment)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_unreachable_redis_is_retried_and_then_exit_1() -> None:
+    started = time.monotonic()
+    done = ticker("serve", TICKER_REDIS__URL="redis://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "no Redis at redis://127.0.0.1:1" in done.stderr
+    assert 9 < time.monotonic() - started < 15
+
+
+def test_replay_prints_every_accepted_tick_with_the_digits_of_the_frame(tmp_path: Path) -> None:
+    frames = [
+        '{"type":"ticker","code":"KRW-BTC","trade_price":1.16539E8,"trade_timestamp":1790134742106}',
+        '{"ty":"trade","cd":"KRW-XRP","tp":529.10,"ttms":1790134742107}',
+        '{"status":"UP"}',
+        '{"type":"ticker","code":"KRW-SHIB","trade_price":"NaN"}',
+    ]
+    file = tmp_path / "frames.jsonl"
+    lines = [{"t": 1790134742.1, "dir": "recv", "frame": "binary", "text": frame} for frame in frames]
+    file.write_bytes(b"\n".join(map(orjson.dumps, lines)) + b"\n")
+    done = ticker("replay", str(file), "--exchange", "upbit", "--json")
+    assert [orjson.loads(line) for line in done.stdout.splitlines()] == [
+        {"exchange": "upbit", "symbol": "BTC", "quote": "KRW", "price": "116539000", "ts": 1790134742106},
+        {"exchange": "upbit", "symbol": "XRP", "quote": "KRW", "price": "529.1", "ts": 1790134742107},
+    ]
+
+
+def test_a_replayed_file_reaches_the_page(tmp_path: Path) -> None:
+    file = tmp_path / "frames.jsonl"
+    frame = '{"type":"ticker","code":"KRW-BTC","trade_price":57895000,"trade_timestamp":1613986399000}'
+    line = {"t": 1613986399.041, "dir": "recv", "exchange": "bithumb", "text": frame}
+    file.write_bytes(orjson.dumps(line) + b"\n")
+    with Program(tmp_path, "replay", str(file)) as program:
+        program.ready()
+        until(lambda: program.rows("krw")["BTC"]["price"] == "57895000", program)
+        assert program.rows("krw")["BTC"]["ts"] == 1613986399000
+        assert "57,895,000" in program.get("/embed/krw").decode()

@@ -1,0 +1,93 @@
+"""The real program as a child process, for the end-to-end and browser rings."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+DEADLINE_S = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Program:
+    """`ticker ARGS…` with its own port and data directory; its output is shown when waiting for it fails."""
+
+    def __init__(self, tmp_path: Path, *args: str, port: int | None = None, **settings: str) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = tmp_path / f"ticker-{self.port}.log"
+        self._args = args
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("TICKER_")},
+            "TICKER_SERVER__PORT": str(self.port),
+            "TICKER_ADMIN__PORT": str(free_port()),
+            "TICKER_SERVER__DRAIN_S": "0.2",
+            "TICKER_REDIS__DATA_DIR": str(tmp_path / "data"),
+            **{f"TICKER_{key.upper()}": value for key, value in settings.items()},
+        }
+        self.process: subprocess.Popen[bytes]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ticker", *self._args], env=self._environment, stdout=log, stderr=log
+            )
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(DEADLINE_S)
+
+    def get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+            return bytes(answer.read())
+
+    def json(self, path: str) -> Any:
+        return orjson.loads(self.get(path))
+
+    def status(self, path: str) -> int | None:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+
+    def ready(self) -> Self:
+        until(lambda: self.status("/readyz") == 200, self)
+        return self
+
+    def rows(self, board: str) -> dict[str, dict[str, Any]]:
+        return {row["symbol"]: row for row in self.json(f"/v1/snapshot/{board}")["rows"]}
+
+
+def until(condition: Any, program: Program | None = None, deadline: float = DEADLINE_S) -> None:
+    """Poll a condition; a failure shows what the program said."""
+    end = time.monotonic() + deadline
+    while not condition():
+        if time.monotonic() > end or (program and program.process.poll() is not None):
+            said = program.log.read_text(encoding="utf-8", errors="replace")[-3000:] if program else ""
+            message = f"waited in vain; the program said:\n{said}"
+            raise AssertionError(message)
+        time.sleep(0.05)

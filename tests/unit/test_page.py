@@ -1,0 +1,260 @@
+"""The sidebar as HTML, by its values."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+
+from tests.conftest import make_board
+from ticker import page
+from ticker.gallery import gallery
+from ticker.look import Look, look_of
+from ticker.model import Board, BoardState, Language, Row
+from ticker.style import STATIC, STYLE, filled, source_hash, squeeze
+from ticker.words import WORDS
+
+AT = 1_795_398_127_000  # 2026-11-23 10:42:07 in Seoul
+TITLES = {"ko": "실시간 암호화폐 시세", "en": "Live crypto prices"}
+
+
+def board(*symbols: str, **changes: Any) -> Board:
+    made = make_board(*(symbols or ("BTC", "ETH")))
+    fields = {name: getattr(made, name) for name in made.__struct_fields__} | {"title": TITLES} | changes
+    return Board(**fields)
+
+
+def live(symbol: str, price: str, **changes: Any) -> Row:
+    fields: dict[str, Any] = {"change_pct": "3.79", "source": "alpha", "ts": AT, "state": "live"} | changes
+    return Row(symbol=symbol, price=price, **fields)
+
+
+def embedded(rows: list[Row], of: Board | None = None, lang: Language = "ko", **options: Any) -> str:
+    of = of or board(*(row.symbol for row in rows))
+    state = BoardState(rows={row.symbol: row for row in rows}, **options.pop("state", {}))
+    return page.embed(of, state, lang, public_url="https://x.test/p", **options)
+
+
+def texts(html: str, tag: str = "tr") -> list[list[str]]:
+    """The rows' cells as text."""
+    found = re.findall(rf"<{tag}\b[^>]*data-symbol.*?</{tag}>", html)
+    return [
+        [unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.split(r"</(?:th|td|span)>", row)[:-1]] for row in found
+    ]
+
+
+def note(html: str, name: str = "footnote") -> str:
+    found = re.search(rf'<p class="ct-{name}">(.*?)</p>', html)
+    return unescape(re.sub(r"<span.*", "", found[1])) if found else ""
+
+
+@pytest.mark.parametrize(
+    ("row", "digits", "cells"),
+    [
+        (live("BTC", "57895000"), "trim", ["BTC", "57,895,000", "+3.79%"]),
+        (live("ETH", "1914000", change_pct="5.8"), "trim", ["ETH", "1,914,000", "+5.8%"]),
+        (live("ETH", "1914000", change_pct="5.8"), 2, ["ETH", "1,914,000", "+5.80%"]),
+        (live("XRP", "529", decimals=1, change_pct="-0.38"), 2, ["XRP", "529.0", "-0.38%"]),
+        (live("SHIB", "0.00001234", decimals=8, change_pct="0"), 2, ["SHIB", "0.00001234", "0.00%"]),
+        (live("SHIB", "0.00001234", decimals=8, change_pct=None), 2, ["SHIB", "0.00001234", "—"]),
+        (Row(symbol="ADA"), 2, ["ADA 수신 대기", "—", "—"]),
+        (live("A", "1", state="stale"), 2, ["A 지연", "1", "+3.79%"]),
+        (live("A", "1", state="held"), 2, ["A 확인 중", "1", "+3.79%"]),
+        (live("A", "1", state="closed", reason="suspended"), 2, ["A 거래 정지", "1", "+3.79%"]),
+        (live("A", "1", state="closed", reason="delisted"), 2, ["A 거래지원 종료", "1", "+3.79%"]),
+    ],
+)
+def test_a_row_reads_like_the_article(row: Row, digits: Any, cells: list[str]) -> None:
+    assert texts(embedded([row], board(row.symbol, percent_digits=digits))) == [cells]
+
+
+def test_the_direction_is_a_class_and_zero_has_none() -> None:
+    html = embedded([live("A", "1"), live("B", "1", change_pct="-0.01"), live("C", "1", change_pct="0")])
+    assert re.findall(r'<tr(?: class="([\w-]+)")? data-symbol="(\w)"', html) == [
+        ("ct-up", "A"),
+        ("ct-down", "B"),
+        ("", "C"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lang", "sources", "zone", "footnote"),
+    [
+        ("ko", ["alpha", "beta"], "Asia/Seoul", "alpha 시세(표시 종목은 beta) · 2026.11.23 10:42:07 기준"),
+        ("ko", ["alpha", "alpha"], "Asia/Seoul", "alpha 시세 · 2026.11.23 10:42:07 기준"),
+        ("ko", ["beta", "beta"], "Asia/Seoul", "beta 시세 · 2026.11.23 10:42:07 기준"),
+        ("ko", ["alpha", "alpha"], "UTC", "alpha 시세 · 2026.11.23 01:42:07 UTC 기준"),
+        ("en", ["alpha", "beta"], "Asia/Seoul", "alpha prices (marked: beta) · as of 2026-11-23 10:42:07 KST"),
+        ("en", ["alpha", "alpha"], "America/New_York", "alpha prices · as of 2026-11-22 20:42:07 GMT-5"),
+    ],
+)
+def test_the_footnote_names_sources_and_the_datas_time_on_the_boards_clock(
+    lang: Language, sources: list[str], zone: str, footnote: str
+) -> None:
+    rows = [live("BTC", "1", source=sources[0]), live("ETH", "1", source=sources[1], ts=AT - 5000)]
+    basis = {"ko": "* 24시간 변동률 기준", "en": "* 24-hour change"}[lang]
+    assert note(embedded(rows, board(timezone=zone), lang)) == f"{basis} · {footnote}"
+
+
+def test_rows_of_another_source_are_marked_with_its_name() -> None:
+    html = embedded([live("BTC", "1"), live("ETH", "2", source="beta")])
+    assert [cells[0] for cells in texts(html)] == ["BTC", "ETH beta"]
+
+
+def test_the_publishers_own_notes_keep_the_time() -> None:
+    own = board("BTC", footnote={"ko": "우리 각주"}, disclaimer={"ko": "우리 안내"})
+    html = embedded([live("BTC", "1")], own)
+    assert note(html) == "우리 각주 · 2026.11.23 10:42:07 기준"
+    assert note(html, "disclaimer") == "우리 안내"
+    assert note(embedded([live("BTC", "1")], own, "en"), "disclaimer") == WORDS["en"].disclaimer
+
+
+def test_nothing_known_yet_still_shows_every_name_and_both_notes() -> None:
+    html = embedded([], board("BTC", "ETH"))
+    assert [cells[1:] for cells in texts(html)] == [["—", "—"], ["—", "—"]]
+    assert note(html) == "* 24시간 변동률 기준 · alpha 시세"
+    assert note(html, "disclaimer") == (
+        "시세는 참고용이며 지연·오류가 있을 수 있습니다. 투자 판단의 책임은 이용자에게 있습니다."
+    )
+
+
+def test_order_is_the_boards_and_hidden_and_unasked_rows_are_left_out() -> None:
+    rows = [live("A", "1"), live("B", "2"), live("C", "3"), live("D", "4")]
+    html = embedded(rows, board("D", "C", "B", "A"), symbols=["A", "B", "C"], state={"hidden": frozenset({"B"})})
+    assert [cells[0] for cells in texts(html)] == ["C", "A"]
+    assert 'symbols="C,B,A"' in html
+
+
+def test_notices_come_first_and_say_that_prices_are_simulated() -> None:
+    html = embedded([live("BTC", "1")], board("BTC", simulated=True), state={"notice": "<점검>", "frozen": True})
+    assert note(html, "notice") == "모의 시세입니다. 실제 거래 가격이 아닙니다. 시세 갱신을 잠시 멈췄습니다. <점검>"
+    assert html.index("ct-notice") < html.index("<thead>")
+
+
+def test_other_columns() -> None:
+    rows = [
+        live("BTC", "57895000", ref="55780000", premium_pct="1.5"),
+        live("ETH", "529", decimals=1, ref="530.1", ts=AT - 86_400_000, source=None),
+    ]
+    look = look_of({"columns": "change,source,time,premium,price"})
+    assert texts(embedded(rows, look=look)) == [
+        ["BTC", "+2,115,000", "alpha", "10:42:07", "+1.50%", "57,895,000"],
+        ["ETH", "-1.1", "—", "11.22 10:42:07", "—", "529.0"],
+    ]
+
+
+def test_forms_are_a_table_a_list_and_a_card() -> None:
+    rows = [live("BTC", "57895000", ref="55780000"), live("ETH", "1")]
+    assert texts(embedded(rows, look=Look(form="strip")), "li") == [
+        ["BTC", "57,895,000", "+3.79%"],
+        ["ETH", "1", "+3.79%"],
+    ]
+    card = embedded(rows, look=Look(form="card"))
+    assert texts(card, "div") == [["BTC", "57,895,000원", "+3.79%", "+2,115,000", ""]]
+    assert "<caption>" in embedded(rows)
+    assert "57,895,000 KRW" in embedded(rows, lang="en", look=Look(form="card"))
+
+
+def test_english() -> None:
+    html = embedded([live("BTC", "1", state="stale")], lang="en")
+    assert re.findall(r'<th scope="col">(.*?)</th>', html) == ["Coin", "Price (KRW)", "Change"]
+    assert '<html lang="en">' in html
+    assert '<h1 class="ct-title">Live crypto prices</h1>' in html
+    assert texts(html)[0][0] == "BTC delayed"
+
+
+def test_whatever_is_configured_is_escaped() -> None:
+    evil = '"><script>alert(1)</script>&'
+    rude = board(
+        "BTC",
+        title={"ko": evil, "en": evil},
+        names={"BTC": {"ko": evil, "en": evil}},
+        footnote={"ko": evil},
+        disclaimer={"ko": evil},
+    )
+    html = embedded([live("BTC", "1", source=evil)], rude, state={"notice": evil}, look=Look(link=f"https://x/{evil}"))
+    assert "<script>alert" not in html
+    assert html.count("<script") == 1
+    ours = page.fragment(rude, BoardState(notice=evil), "ko", public_url=evil, assets=True)
+    assert "<script>alert" not in ours
+
+
+def test_a_fragment_is_ascii_and_loads_nothing_unless_asked() -> None:
+    state = BoardState(rows={"BTC": live("BTC", "57895000")})
+    bare = page.fragment(board("BTC"), state, "ko", public_url="https://x.test/p")
+    assert bare.isascii()
+    assert bare.startswith("<aside data-nosnippet><crypto-ticker ")
+    assert "<script" not in bare
+    assert "<style" not in bare
+    assert "<link" not in bare
+    assert unescape(bare).count("실시간 암호화폐 시세") == 1
+    assert 'server="https://x.test/p"' in bare
+    full = page.fragment(board("BTC"), state, "ko", public_url="https://x.test/p", assets=True)
+    assert '<script type="module" src="https://x.test/p/widget.js"></script>' in full
+    assert '<link rel="stylesheet" href="https://x.test/p/widget.css">' in full
+
+
+def test_the_page_has_one_style_that_its_hash_allows_and_one_script_from_its_own_server() -> None:
+    html = embedded([live("BTC", "1")])
+    assert [source_hash(css) for css in re.findall("<style>(.*?)</style>", html)] == [page.STYLE_HASH]
+    assert re.findall("<script[^>]*>", html) == ['<script type="module" src="../widget.js">']
+    assert " style=" not in html
+    assert '<meta name="robots" content="noindex">' in html
+    assert "data-nosnippet" in html
+
+
+def test_a_look_takes_only_what_it_knows() -> None:
+    query = {"form": "x", "theme": "neon", "colors": "1", "columns": "a,percent,percent,price", "limit": "-1"}
+    assert look_of(query) == Look(columns=("percent", "price"))
+    assert look_of({"link": "javascript:alert(1)", "interval": "5", "limit": "99999"}) == Look(interval=200, limit=1000)
+    assert look_of({"link": "https://a.test/{symbol}", "credit": "off", "theme": "dark"}) == Look(
+        link="https://a.test/{symbol}", credit=False, theme="dark"
+    )
+
+
+def test_links_lead_each_name_to_its_own_page() -> None:
+    html = embedded([live("BTC", "1")], look=Look(link="https://a.test/{symbol}"))
+    assert '<a href="https://a.test/BTC" target="_blank" rel="noopener">BTC</a>' in html
+
+
+def test_what_a_snapshot_needs_beside_the_contract() -> None:
+    own = board("BTC", simulated=True, percent_digits="trim")
+    assert page.presentation(own, "en") == {
+        "percent_digits": "trim",
+        "timezone": "Asia/Seoul",
+        "footnote": None,
+        "disclaimer": WORDS["en"].disclaimer,
+        "simulated": "Simulated prices. These are not real market prices.",
+    }
+
+
+def test_the_script_carries_this_style_and_these_words() -> None:
+    script = (STATIC / "widget.js").read_text(encoding="utf-8")
+    assert script.isascii()
+    assert filled(script) == script, "run: python -m ticker.style"
+    assert STYLE.startswith("crypto-ticker,:host{display:block}")
+
+
+def test_squeezing_a_sheet() -> None:
+    css = '/* x */ .a > b,\n:host {\n  margin: 0 0.5em;\n  content: "\\25b2" / "";\n}\n.c[data-d="e"] { f: calc(1px + 2px) }'
+    assert squeeze(css) == '.a>b,:host{margin:0 .5em;content:"\\25b2" / ""}.c[data-d=e]{f:calc(1px + 2px)}'
+
+
+def test_the_gallery_builds_every_snippet_from_the_public_address() -> None:
+    html = page.gallery({"krw": board("BTC")}, public_url="https://x.test/p")
+    codes = [unescape(code) for code in re.findall('<code id="[a-z]+">(.*?)</code>', html, re.DOTALL)]
+    assert codes[0].startswith(
+        '<script type="module" src="https://x.test/p/widget.js"></script>\n<crypto-ticker board="krw"'
+    )
+    assert codes[1].startswith('<iframe src="https://x.test/p/embed/krw?theme=light" ')
+    assert "'https://x.test/p/fragment/krw?assets=1'" in codes[2]
+    assert 'src="https://x.test/p/fragment/krw?assets=1"' in codes[3]
+    assert "{" not in "".join(codes).replace("['http'", "")
+
+
+def test_the_gallery_pins_a_released_file() -> None:
+
+    html = unescape(
+        gallery({"krw": board("BTC")}, public_url="https://x.test", released=("widget.1a.js", "sha384-AAA"))
+    )
+    assert 'src="https://x.test/widget.1a.js" integrity="sha384-AAA" crossorigin="anonymous"' in html

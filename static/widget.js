@@ -293,9 +293,8 @@ function percent(text, digits = 2) {
 
 function difference(price, ref, digits) {
   if (price == null || ref == null) return NOTHING;
-  const places = Math.max(...[price, ref].map((text) => text.split('.')[1]?.length ?? 0));
-  const change = (price - ref).toFixed(places);
-  return plus(change) + group(change.replace('-', '').replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''), digits);
+  const places = Math.max(digits, ...[price, ref].map((text) => text.split('.')[1]?.length ?? 0));
+  return plus(price - ref) + group(Math.abs(price - ref).toFixed(places), 0);
 }
 
 const clocks = {};

@@ -19,15 +19,23 @@ from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Request
 from ticker.market import Prices
-from ticker.model import Board, Instant, Market, Row, Suspension, Tick
-from ticker.store import FAILURES, Emptied, Source, Writer
-from ticker.store.writer import Batch
+from ticker.model import Board, Instant, Market, Suspension, Tick
+from ticker.outbox import Outbox
+from ticker.store import FAILURES, Emptied, Fenced, Source, Writer
+from ticker.store.writer import LEASE_MS
 
 log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
 RETRY_S: Final = 5.0
 HINT_AFTER_S: Final = 5.0
+RETRY_WRITE_S: Final = 0.5
+PATIENCE_MS: Final = LEASE_MS - 1000
+"""Without a written batch for this long the sockets are dropped, before another collector may have the lease."""
+
+
+class LeaseLost(Exception):
+    """Another collector may be writing now."""
 
 
 class Collector:
@@ -53,9 +61,10 @@ class Collector:
         self._clock = clock
         self._proxy = proxy
         self._progress = progress
-        self._unsent: dict[str, dict[str, Row]] = {name: {} for name in boards}
-        self._sources: dict[str, Source] = {}
+        self._outbox = Outbox(self.prices, boards, store, clock)
         self._wake = asyncio.Event()
+        self._written = 0
+        """When a batch was last written, ms of the steady clock."""
 
     async def run(self) -> None:
         """Collect from the live exchanges until cancelled."""
@@ -64,28 +73,54 @@ class Collector:
             await self.write_from(*feeds, self._hint)
 
     async def write_from(self, *feeds: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Write what these bring to this sink until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            await self._take_over()
-            for feed_ in feeds:
-                tasks.create_task(feed_())
-            tasks.create_task(self._beat(), name="beat")
-            await self._write()
+        """Write what these bring to this sink, whenever the lease is ours, until cancelled.
+
+        Without the lease there are no feeds: the collector stands by.
+        """
+        try:
+            while True:
+                await self._take_over()
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        for feed_ in feeds:
+                            tasks.create_task(feed_())
+                        tasks.create_task(self._beat(), name="beat")
+                        tasks.create_task(self._write(), name="write")
+                except* LeaseLost as lost:
+                    log.warning("standing by: %s", lost.exceptions[0])
+                self._let_go()
+        finally:
+            await self._store.release()
 
     async def _take_over(self) -> None:
-        """Become the writer and read what the last one left, however long Redis takes."""
+        """Wait for the lease, then read what the last collector left, however long it takes."""
+        standing_by = False
         while True:
             now = self._clock()
             try:
-                await self._store.claim(now.wall)
-                await self._store.load(self.prices.history, now.wall)
-                for name in self._boards:
-                    self.prices.restore(name, (await self._store.board(name)).rows, now)
+                claim = await self._store.claim(now.wall)
+                if claim != "taken":
+                    await self._read(now)
+                    if claim == "empty":
+                        self._outbox.everything()
+                    return
+                if not standing_by:
+                    log.info("another collector is at work: standing by")
+                standing_by = True
             except FAILURES as error:
                 log.warning("redis cannot be read: %s", str(error)[:200])
-                await asyncio.sleep(BEAT_S)
-            else:
-                return
+            await asyncio.sleep(BEAT_S)
+
+    async def _read(self, now: Instant) -> None:
+        await self._store.load(self.prices.history, now.wall)
+        for name in self._boards:
+            self.prices.restore(name, (await self._store.board(name)).rows, now)
+        self._written = self._clock().mono
+
+    def _let_go(self) -> None:
+        """The feeds have ended: nobody watches the markets."""
+        for exchange, shard in list(self.prices.links):
+            self.prices.cut(exchange, shard, self._clock())
 
     async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
         """One exchange's life: its market list, then its feed and its history side by side."""
@@ -153,46 +188,34 @@ class Collector:
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self._batch()
+                accepted = await self._outbox.send()
             except Emptied:
                 log.warning("redis came back empty: writing everything again")
-                await self._rewrite()
+                if await self._store.claim(self._clock().wall) == "taken":
+                    raise LeaseLost("another collector was first") from None
+                self._outbox.everything()
+                self._wake.set()
+            except Fenced:
+                raise LeaseLost("another collector has taken over") from None
             except FAILURES as error:
-                log.warning("redis does not take prices: %s", str(error)[:200])
-                await asyncio.sleep(BEAT_S)
+                await self._endure(error)
+            else:
+                self._written = self._clock().mono
+                self._accept(accepted)
 
-    async def _batch(self) -> None:
-        now = self._clock()
-        for name, rows in self.prices.changes(now).items():
-            self._unsent[name].update({row.symbol: row for row in rows})
-        history = self.prices.history
-        changed = {name: list(rows.values()) for name, rows in self._unsent.items() if rows}
-        samples, history.pending = history.pending, {}
-        sent, self._unsent = self._unsent, {name: {} for name in self._boards}
-        try:
-            holds = self.prices.holds if self.prices.holds_changed else None
-            self.prices.holds_changed = False
-            batch = Batch(now.wall, changed, samples, history.slots, self._sources, holds)
-            accepts = await self._store.commit(batch)
-        except BaseException:
-            history.pending = samples | history.pending
-            self._unsent = {name: sent[name] | self._unsent[name] for name in sent}
-            self.prices.holds_changed = True
-            raise
-        for accept in accepts:
-            symbol, _, quote = accept.partition("/")
-            released = self.prices.release(symbol, quote, now)
-            log.info("an editor accepted %s: %d held prices released", accept[:40], released)
-
-    async def _rewrite(self) -> None:
-        try:
-            await self._store.claim(self._clock().wall)
-        except FAILURES as error:
-            log.warning("redis cannot be claimed: %s", str(error)[:200])
-            return
-        self.prices.history.rewrite()
-        self._unsent = {name: dict(rows) for name, rows in self.prices.rows.items()}
+    async def _endure(self, error: BaseException) -> None:
+        """A batch could not be written: again in a second, until the lease may have ended."""
+        log.warning("redis does not take prices: %s", str(error)[:200])
+        if self._clock().mono - self._written > PATIENCE_MS:
+            raise LeaseLost("redis has not taken a batch for too long")
+        await asyncio.sleep(RETRY_WRITE_S)
         self._wake.set()
+
+    def _accept(self, accepted: Iterable[str]) -> None:
+        for accept in accepted:
+            symbol, _, quote = accept.partition("/")
+            released = self.prices.release(symbol, quote, self._clock())
+            log.info("an editor accepted %s: %d held prices released", accept[:40], released)
 
     async def _beat(self) -> None:
         """Each second every row is looked at again: sources fall silent, minutes end, references move."""
@@ -201,7 +224,7 @@ class Collector:
             self.prices.roll(now)
             self.prices.review(now)
             self.prices.touch()
-            self._sources = {name: self._source(name, now) for name in self._exchanges}
+            self._outbox.sources = {name: self._source(name, now) for name in self._exchanges}
             self._wake.set()
             await asyncio.sleep(BEAT_S)
 

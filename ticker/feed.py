@@ -109,14 +109,12 @@ class Feed:
         self._proxy = proxy
         self._backoff = Backoff(jitter)
         self._record = record
-        self._epochs = itertools.count(1)
         self._conns = itertools.count(1)
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
         while True:
-            wait = await self._life(next(self._epochs))
-            await asyncio.sleep(wait)
+            await asyncio.sleep(await self._life(self._clock().mono))
 
     async def _life(self, epoch: int) -> float:
         """One unbroken stretch of data, over as many sockets as it takes; returns how long to wait after it."""

@@ -204,7 +204,8 @@ def _change(_: Shown, row: Row) -> str:
     if row.price is None or row.ref is None:
         return NOTHING
     change = Decimal(row.price) - Decimal(row.ref)
-    return f"{'+' if change > 0 else '-' if change < 0 else ''}{money.grouped(money.plain(abs(change)), row.decimals)}"
+    places = max(row.decimals, *(len(text.partition(".")[2]) for text in (row.price, row.ref)))
+    return f"{'+' if change > 0 else '-' if change < 0 else ''}{money.grouped(money.plain(abs(change)), places)}"
 
 
 def _source(what: Shown, row: Row) -> str:

@@ -3,6 +3,7 @@
 | key | type | content |
 | --- | --- | --- |
 | `ticker:v1:fence` | string | number of the collector that may write; a batch with another one is refused |
+| `ticker:v1:lease` | string | name of that collector; ends 4 s after its last batch, then another may take over |
 | `ticker:v1:heartbeat` | string | ms of the collector's last sign of life |
 | `ticker:v1:sources` | string | JSON: exchange -> `{"state", "last_tick_ts"}` |
 | `ticker:v1:holds` | string | JSON: the last 200 prices that were not believed at once, newest first |

@@ -1,9 +1,11 @@
 """I/O: the collector's side of Redis: one atomic batch of rows, samples and one publish."""
 
 import asyncio
+import contextlib
 import struct
+import uuid
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import orjson
@@ -11,7 +13,7 @@ from redis.exceptions import RedisError
 
 from ticker.history import LENGTH, History, minute_of
 from ticker.model import MINUTE, BoardState, Held, Row
-from ticker.store.connection import PREFIX, TIMEOUT_S, Connection, raw, text
+from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, raw, text
 from ticker.store.reader import read_board
 
 PATCH: Final = struct.Struct("<qiq")
@@ -48,6 +50,7 @@ for key, minute in pairs(minutes) do
   redis.call('PEXPIRE', key, math.max(60000, minute + 90000000 - now))
 end
 redis.call('SET', p .. 'heartbeat', ARGV[2])
+redis.call('SET', p .. 'lease', ARGV[8], 'PX', ARGV[9])
 redis.call('SET', p .. 'sources', ARGV[6])
 if ARGV[7] ~= '' then redis.call('SET', p .. 'holds', ARGV[7]) end
 redis.call('PUBLISH', p .. 'updates', '{"fence":' .. ARGV[1] .. ',"ts":' .. ARGV[2] ..
@@ -57,10 +60,24 @@ redis.call('DEL', p .. 'accepts')
 return accepts
 """
 CLAIM: Final = """
-local fence = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
-redis.call('SET', KEYS[1], string.format('%d', fence))
-return string.format('%d', fence)
+local p = 'ticker:v1:'
+local holder = redis.call('GET', p .. 'lease')
+if holder and holder ~= ARGV[2] then return false end
+local stored = redis.call('GET', p .. 'fence')
+local fence = string.format('%d', math.max(tonumber(stored or '0') + 1, tonumber(ARGV[1])))
+redis.call('SET', p .. 'lease', ARGV[2], 'PX', ARGV[3])
+redis.call('SET', p .. 'fence', fence)
+return {fence, stored and 1 or 0}
 """
+RELEASE: Final = """
+if redis.call('GET', 'ticker:v1:lease') == ARGV[1] then redis.call('DEL', 'ticker:v1:lease') end
+return 1
+"""
+LEASE_MS: Final = 4000
+
+
+Claim: TypeAlias = Literal["taken", "held", "empty"]
+"""Another collector has the lease; we have it; we have it and Redis holds nothing."""
 
 
 class Emptied(Exception):
@@ -99,13 +116,24 @@ class Writer(Connection):
         super().__init__(url)
         self._commit = self._redis.register_script(COMMIT)
         self._claim = self._redis.register_script(CLAIM)
+        self._release = self._redis.register_script(RELEASE)
+        self._name = uuid.uuid4().hex
         self._fence = b""
         self._slots_written = 0
 
-    async def claim(self, now: int) -> None:
-        """Become the one collector that may write."""
-        self._fence = await self._claim(keys=[f"{PREFIX}fence"], args=[now])
+    async def claim(self, now: int) -> Claim:
+        """Try to become the one collector that may write; the lease lasts four seconds from each batch on."""
+        answer = await self._claim(args=[now, self._name, LEASE_MS])
+        if answer is None:
+            return "taken"
+        self._fence, existed = answer
         self._slots_written = 0
+        return "held" if existed else "empty"
+
+    async def release(self) -> None:
+        """Let another collector take over at once."""
+        with contextlib.suppress(*FAILURES):
+            await self._release(args=[self._name])
 
     async def load(self, history: History, now: int) -> None:
         """Read slots and the samples of the last 24 hours into a history."""
@@ -138,6 +166,7 @@ class Writer(Connection):
         args: list[bytes | int | str] = [self._fence, batch.now, orjson.dumps(boards), orjson.dumps(fresh), blob]
         args.append(msgspec.json.encode(batch.sources))
         args.append("" if batch.holds is None else msgspec.json.encode(list(batch.holds)))
+        args += [self._name, LEASE_MS]
         try:
             async with asyncio.timeout(2 * TIMEOUT_S):
                 accepts = await self._commit(args=args)

@@ -1,0 +1,49 @@
+"""I/O: what the collector has not written yet, and how it is written: one batch after another, nothing lost."""
+
+from collections.abc import Callable, Mapping
+
+from ticker.market import Prices
+from ticker.model import Board, Instant, Row
+from ticker.store import Source, Writer
+from ticker.store.writer import Batch
+
+
+class Outbox:
+    """Rows, samples and holds on their way to Redis."""
+
+    def __init__(
+        self, prices: Prices, boards: Mapping[str, Board], store: Writer, clock: Callable[[], Instant]
+    ) -> None:
+        self.sources: Mapping[str, Source] = {}
+        self._prices = prices
+        self._boards = boards
+        self._store = store
+        self._clock = clock
+        self._unsent: dict[str, dict[str, Row]] = {name: {} for name in boards}
+
+    def everything(self) -> None:
+        """Redis came back empty: all there is has to be written again."""
+        self._prices.history.rewrite()
+        self._prices.holds_changed = True
+        self._unsent = {name: dict(rows) for name, rows in self._prices.rows.items()}
+
+    async def send(self) -> list[str]:
+        """Write whatever is pending as one batch; returns what an editor accepted.
+
+        After a failure everything is pending again, together with what came since.
+        """
+        now, history = self._clock(), self._prices.history
+        for name, rows in self._prices.changes(now).items():
+            self._unsent[name].update({row.symbol: row for row in rows})
+        sent, self._unsent = self._unsent, {name: {} for name in self._boards}
+        samples, history.pending = history.pending, {}
+        holds = self._prices.holds if self._prices.holds_changed else None
+        self._prices.holds_changed = False
+        changed = {name: list(rows.values()) for name, rows in sent.items() if rows}
+        try:
+            return await self._store.commit(Batch(now.wall, changed, samples, history.slots, self.sources, holds))
+        except BaseException:
+            history.pending = samples | history.pending
+            self._unsent = {name: sent[name] | self._unsent[name] for name in sent}
+            self._prices.holds_changed |= holds is not None
+            raise

@@ -15,8 +15,9 @@ from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS, Candles, Request
 from ticker.history import minute_of, ref_minute
-from ticker.market import Prices, Quote
+from ticker.market import Prices
 from ticker.model import MINUTE, Instant
+from ticker.quotes import Quote
 
 log = logging.getLogger(__name__)
 
@@ -119,4 +120,4 @@ class Backfill:
             return None
 
     def _quotes(self) -> Iterable[Quote]:
-        return [q for (name, _, _), q in self.prices.quotes.items() if name == self.exchange.name and q.market.code]
+        return [q for q in self.prices.quotes if q.market.exchange == self.exchange.name and q.market.code]

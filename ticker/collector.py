@@ -18,6 +18,7 @@ from ticker.backfill import Backfill, Progress
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Request
+from ticker.listing import choose, wanted_of
 from ticker.market import Prices
 from ticker.model import Board, Instant, Market, Suspension, Tick
 from ticker.outbox import Outbox
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
 RETRY_S: Final = 5.0
+REFRESH_S: Final = 3600.0
 HINT_AFTER_S: Final = 5.0
 RETRY_WRITE_S: Final = 0.5
 PATIENCE_MS: Final = LEASE_MS - 1000
@@ -53,6 +55,7 @@ class Collector:
         progress: Progress = lambda _exchange, _filled, _total: None,
     ) -> None:
         self.prices = Prices(boards, exchanges, stale_after_s)
+        self.refresh_s = REFRESH_S
         self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
         """(exchange, what happened) -> how often."""
         self._boards = boards
@@ -119,26 +122,50 @@ class Collector:
 
     def _let_go(self) -> None:
         """The feeds have ended: nobody watches the markets."""
-        for exchange, shard in list(self.prices.links):
-            self.prices.cut(exchange, shard, self._clock())
+        for exchange, shard in list(self.prices.quotes.links):
+            self.prices.quotes.cut(exchange, shard, self._clock())
 
     async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
-        """One exchange's life: its market list, then its feed and its history side by side."""
+        """One exchange's life: its market list, refreshed each hour, and its feed and history side by side."""
         pace = rest.Pace(exchange.candles.per_s if exchange.candles else 1.0)
-        markets = self._wanted(exchange, await self._listed(exchange, session, pace))
-        if not markets:
-            return
-        for shard, some in enumerate(feed.shards(exchange, markets)):
-            self.prices.watch(some, shard)
 
         async def get(request: Request) -> bytes:
             return await rest.fetch(session, exchange, request, pace, proxy=self._proxy)
 
         backfill = Backfill(exchange, self.prices, get, self._clock, self._progress)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(feed.run(exchange, markets, self, self._clock, proxy=self._proxy))
+            tasks.create_task(self._follow(exchange, session, pace))
             tasks.create_task(backfill.run())
             tasks.create_task(backfill.rolling())
+
+    async def _follow(self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace) -> None:
+        """Stay subscribed to what is listed; a list that has changed begins the feed anew."""
+        watched: list[Market] = []
+        absent: list[str] = []
+        while True:
+            listed = await self._listed(exchange, session, pace)
+            watched, missing = choose(wanted_of(self._boards, exchange.name), listed)
+            if missing != absent:
+                log.warning("%s does not list %s: left out", exchange.name, ", ".join(missing))
+            absent = missing
+            self.prices.quotes.listed(exchange.name, watched, self._clock())
+            for shard, some in enumerate(feed.shards(exchange, watched)):
+                self.prices.watch(some, shard)
+            async with asyncio.TaskGroup() as tasks:
+                feeding = tasks.create_task(feed.run(exchange, watched, self, self._clock, proxy=self._proxy))
+                await self._until_listing_changes(exchange, session, pace, watched)
+                feeding.cancel()
+
+    async def _until_listing_changes(
+        self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace, watched: list[Market]
+    ) -> None:
+        while True:
+            await asyncio.sleep(self.refresh_s)
+            markets, _ = choose(wanted_of(self._boards, exchange.name), await self._listed(exchange, session, pace))
+            self.prices.quotes.listed(exchange.name, markets, self._clock())
+            self.prices.touch()
+            if {market.code for market in markets} != {market.code for market in watched}:
+                return
 
     async def _listed(self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace) -> list[Market]:
         while True:
@@ -148,26 +175,17 @@ class Collector:
                 log.warning("%s: market list: %s; trying again", exchange.name, str(error)[:200])
                 await asyncio.sleep(RETRY_S)
 
-    def _wanted(self, exchange: Exchange, listed: Iterable[Market]) -> list[Market]:
-        """The listed markets that a board shows; what a board wants and the venue lacks is said once."""
-        wanted = wanted_of(self._boards, exchange.name)
-        found = {(market.symbol, market.quote): market for market in listed}
-        absent = sorted(f"{symbol}/{quote}" for symbol, quote in wanted if (symbol, quote) not in found)
-        if absent:
-            log.warning("%s does not list %s: left out", exchange.name, ", ".join(absent))
-        return [found[pair] for pair in sorted(wanted) if pair in found]
-
     # -- the feeds' sink ----------------------------------------------------------------------------------------------
 
     def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:  # noqa: ARG002
         """A connection is subscribed."""
         self.counts[exchange, "opened"] += 1
-        self.prices.link(exchange, shard).epoch = epoch
+        self.prices.quotes.link(exchange, shard).epoch = epoch
 
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:  # noqa: ARG002
         """A connection ended and left a gap."""
         self.counts[exchange, "closed"] += 1
-        self.prices.cut(exchange, shard, instant)
+        self.prices.quotes.cut(exchange, shard, instant)
 
     def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:  # noqa: ARG002
         """A price or a change of a market's life."""
@@ -235,12 +253,6 @@ class Collector:
             log.warning("no exchange can be reached yet; `ticker demo` shows the board without a network")
 
     def _source(self, name: str, now: Instant) -> Source:
-        fresh = [link.fresh(now) for (exchange, _), link in self.prices.links.items() if exchange == name]
-        last = max((q.received for q in self.prices.quotes.values() if q.market.exchange == name), default=0)
+        fresh = [link.fresh(now) for (exchange, _), link in self.prices.quotes.links.items() if exchange == name]
+        last = max((q.received for q in self.prices.quotes if q.market.exchange == name), default=0)
         return Source("live" if fresh and all(fresh) else "stale" if last else "down", last or None)
-
-
-def wanted_of(boards: Mapping[str, Board], exchange: str) -> set[tuple[str, str]]:
-    """The (symbol, quote) pairs that boards want of an exchange."""
-    shown = [board for board in boards.values() if exchange in board.sources]
-    return {(symbol, board.quote) for board in shown for symbol in board.symbols}

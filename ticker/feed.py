@@ -114,7 +114,8 @@ class Feed:
     async def run(self) -> None:
         """Stay connected until cancelled."""
         while True:
-            await asyncio.sleep(await self._life(self._clock().mono))
+            wait = await self._life(self._clock().mono)
+            await asyncio.sleep(wait)
 
     async def _life(self, epoch: int) -> float:
         """One unbroken stretch of data, over as many sockets as it takes; returns how long to wait after it."""

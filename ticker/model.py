@@ -42,6 +42,8 @@ class Market(Struct, frozen=True):
     tick_size: str | None = None
     """The smallest price step where the market list tells it; else the exchange's table by price decides."""
     suspended: bool = False
+    listed: str | None = None
+    """The symbol the exchange uses, where a rename makes it differ from ours."""
 
     @property
     def key(self) -> str:
@@ -151,5 +153,7 @@ class Board(Struct, frozen=True):
     footnote: dict[str, str] | None = None
     """By language, replaces the built-in footnote; None composes it from the sources and the data's time."""
     disclaimer: dict[str, str] | None = None
+    premium: tuple[str, ...] = ()
+    """The exchanges whose USDT prices the premium is measured against; empty: no premium."""
     simulated: bool = False
     """The prices come from simulated exchanges: every page must say so plainly."""

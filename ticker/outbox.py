@@ -24,7 +24,7 @@ class Outbox:
     def everything(self) -> None:
         """Redis came back empty: all there is has to be written again."""
         self._prices.history.rewrite()
-        self._prices.holds_changed = True
+        self._prices.judge.changed = True
         self._unsent = {name: dict(rows) for name, rows in self._prices.rows.items()}
 
     async def send(self) -> list[str]:
@@ -37,13 +37,14 @@ class Outbox:
             self._unsent[name].update({row.symbol: row for row in rows})
         sent, self._unsent = self._unsent, {name: {} for name in self._boards}
         samples, history.pending = history.pending, {}
-        holds = self._prices.holds if self._prices.holds_changed else None
-        self._prices.holds_changed = False
+        judge = self._prices.judge
+        holds = judge.holds if judge.changed else None
+        judge.changed = False
         changed = {name: list(rows.values()) for name, rows in sent.items() if rows}
         try:
             return await self._store.commit(Batch(now.wall, changed, samples, history.slots, self.sources, holds))
         except BaseException:
             history.pending = samples | history.pending
             self._unsent = {name: sent[name] | self._unsent[name] for name in sent}
-            self._prices.holds_changed |= holds is not None
+            judge.changed |= holds is not None
             raise

@@ -7,10 +7,11 @@ from pathlib import Path
 import aiohttp
 
 from ticker import clock, feed, rest, tape
-from ticker.collector import Collector, wanted_of
+from ticker.collector import Collector
 from ticker.errors import BadFrame
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.exchanges.exchange import Memory, read
+from ticker.listing import wanted_of
 from ticker.model import Board, Instant, Market, Suspension, Tick
 
 

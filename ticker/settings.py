@@ -85,6 +85,7 @@ class BoardSettings(Struct, frozen=True, forbid_unknown_fields=True):
     timezone: str | None = None
     footnote: str | dict[str, str] | None = None
     disclaimer: str | dict[str, str] | None = None
+    premium: list[str] = field(default_factory=list)
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,15 +126,22 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
     table = _read(Path(chosen)) if chosen else _read(Path("ticker.toml")) if Path("ticker.toml").exists() else {}
     _overlay(table, environment)
     _check_names(table, Settings, "")
-    try:
-        settings = msgspec.convert(table, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(_sentence(str(error))) from None
+    for section, kind in (("exchanges", ExchangeSettings), ("boards", BoardSettings)):
+        for entry, values in dict(table.get(section) or {}).items():
+            _convert(values, kind, f"{section}.{entry}.")
+    settings: Settings = _convert(table, Settings, "")
     boards(settings)
     proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
     if settings.network.proxy is None and proxy:
         return msgspec.structs.replace(settings, network=Network(proxy))
     return settings
+
+
+def _convert(values: Any, kind: Any, where: str) -> Any:
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(where + _sentence(str(error))) from None
 
 
 def boards(settings: Settings) -> dict[str, Board]:
@@ -151,9 +159,9 @@ def _board(board_name: str, board: BoardSettings) -> Board:
     if len(set(board.symbols)) < len(board.symbols):
         twice = next(s for s in board.symbols if board.symbols.count(s) > 1)
         _fail(f"{where}.symbols: {twice} stands there twice; remove one")
-    for source in board.sources:
+    for key, source in [("sources", s) for s in board.sources] + [("premium", s) for s in board.premium]:
         if source not in EXCHANGES:
-            _fail(f"{where}.sources: there is no exchange {source!r}{_nearest(source, EXCHANGES)}")
+            _fail(f"{where}.{key}: there is no exchange {source!r}{_nearest(source, EXCHANGES)}")
     zone = board.timezone or ("Asia/Seoul" if board.quote == "KRW" else "UTC")
     try:
         ZoneInfo(zone)
@@ -173,6 +181,7 @@ def _board(board_name: str, board: BoardSettings) -> Board:
         timezone=zone,
         footnote=_by_language(f"{where}.footnote", board.footnote) or None,
         disclaimer=_by_language(f"{where}.disclaimer", board.disclaimer) or None,
+        premium=tuple(board.premium),
     )
 
 

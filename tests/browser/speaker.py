@@ -199,17 +199,14 @@ class Speaker:
         body = {"v": 1, "board": self.board.name, "symbol": row.symbol, "quote": "KRW", "points": points}
         return web.json_response(body, headers={"Access-Control-Allow-Origin": "*"})
 
+    def embed(self, lang: Language = "ko", **options: Any) -> str:
+        """The page of the board as it stands."""
+        return page.embed(self.board, self.state, lang, public_url=self.url, **options)
+
     async def _embed(self, request: web.Request) -> web.Response:
         lang: Language = "en" if request.query.get("lang") == "en" else "ko"
         wanted = request.query.get("symbols")
-        text = page.embed(
-            self.board,
-            self.state,
-            lang,
-            public_url=self.url,
-            symbols=wanted.split(",") if wanted else None,
-            look=page.look_of(request.query),
-        )
+        text = self.embed(lang, symbols=wanted.split(",") if wanted else None, look=page.look_of(request.query))
         policy = (
             f"default-src 'none'; style-src '{page.STYLE_HASH}'; script-src 'self'; base-uri 'none'; "
             f"connect-src 'self' ws://127.0.0.1:{self.port}; require-trusted-types-for 'script'"
@@ -221,14 +218,7 @@ class Speaker:
         return page.fragment(self.board, self.state, "ko", public_url=self.url, **options)
 
     async def _fragment(self, request: web.Request) -> web.Response:
-        text = page.fragment(
-            self.board,
-            self.state,
-            "ko",
-            public_url=self.url,
-            assets="assets" in request.query,
-            look=page.look_of(request.query),
-        )
+        text = self.fragment(assets="assets" in request.query, look=page.look_of(request.query))
         return web.Response(text=text, content_type="text/html", charset="ascii")
 
     async def _gallery(self, _: web.Request) -> web.Response:

@@ -93,7 +93,7 @@ class Run:
 
     def connect(self, epoch: int) -> None:
         """Subscribing brings the last trade of every market, however old."""
-        self.prices.link("alpha", 0).epoch = epoch
+        self.prices.quotes.link("alpha", 0).epoch = epoch
         for symbol in PACE:
             at, price = self.world.last(symbol, self.now)
             self.prices.tick("alpha", epoch, Tick(symbol, "KRW", price, at), self.clock())
@@ -105,12 +105,12 @@ class Run:
             self.now = at
             self.prices.tick("alpha", epoch, Tick(symbol, "KRW", price, at), self.clock())
         self.idle(until)
-        self.prices.link("alpha", 0).delivered(self.clock())
+        self.prices.quotes.link("alpha", 0).delivered(self.clock())
 
     def idle(self, until: int) -> None:
-        self.prices.link("alpha", 0).delivered(self.clock())
+        self.prices.quotes.link("alpha", 0).delivered(self.clock())
         self.now = until
-        self.prices.link("alpha", 0).delivered(self.clock())
+        self.prices.quotes.link("alpha", 0).delivered(self.clock())
         self.prices.roll(self.clock())
 
     def deaf(self, until: int) -> None:
@@ -118,8 +118,8 @@ class Run:
         while self.now < until:
             self.now = min(self.now + 5_000, until)
             self.prices.roll(self.clock())
-            if self.now >= OUTAGE[0] + 15_000 and self.prices.link("alpha", 0).epoch > 0:
-                self.prices.cut("alpha", 0, self.clock())
+            if self.now >= OUTAGE[0] + 15_000 and self.prices.quotes.link("alpha", 0).epoch > 0:
+                self.prices.quotes.cut("alpha", 0, self.clock())
 
     async def fill(self) -> None:
         assert self.exchange.candles

@@ -50,7 +50,7 @@ def test_a_mad_feed_is_never_shown_while_another_exchange_has_the_coin() -> None
         say(prices, "beta", BTC + ms // 1000, ms + 1)
         row = shown(prices, ms + 2)
         assert (row.source, row.state) == ("beta", "live")
-    assert [(held.source, held.outcome) for held in prices.holds] == [("alpha", None)]
+    assert [(held.source, held.outcome) for held in prices.judge.holds] == [("alpha", None)]
 
 
 def test_a_mad_feed_on_the_only_exchange_is_held_with_the_last_good_price_for_as_long_as_it_lasts() -> None:
@@ -65,7 +65,7 @@ def test_a_mad_feed_on_the_only_exchange_is_held_with_the_last_good_price_for_as
     say(prices, "alpha", BTC + 1000, 7_200_000)
     row = shown(prices, 7_200_001)
     assert (row.price, row.state) == ("57896000", "live")
-    assert prices.holds[0].outcome == "rejected"
+    assert prices.judge.holds[0].outcome == "rejected"
 
 
 def test_a_real_crash_on_all_exchanges_is_shown_within_three_seconds() -> None:
@@ -104,7 +104,7 @@ def test_other_currencies_count_by_their_percent_move() -> None:
     prices.tick("gamma", 1, Tick("BTC", "USDT", D(47_000) * D("1.29"), T + 1_500), at(1_500))
     row = shown(prices, 2_000)
     assert (row.price, row.state) == ("75263500", "live")
-    assert {held.outcome for held in prices.holds} == {"confirmed"}
+    assert {held.outcome for held in prices.judge.holds} == {"confirmed"}
 
 
 @pytest.mark.parametrize(("factor", "outcome"), [("1.5", "live"), ("0.6", "live"), ("2", "held"), ("0.5", "held")])
@@ -149,7 +149,7 @@ def test_an_editor_can_accept_what_nobody_confirms() -> None:
     assert shown(prices, 1_000).state == "held"
     assert prices.release("BTC", "KRW", at(2_000)) == 1
     assert (shown(prices, 2_000).price, shown(prices, 2_000).state) == ("173685000", "live")
-    assert prices.holds[0].outcome == "accepted"
+    assert prices.judge.holds[0].outcome == "accepted"
 
 
 def test_the_bound_is_learnt_from_recent_moves_and_forgotten() -> None:

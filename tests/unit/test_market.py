@@ -4,8 +4,9 @@ import msgspec
 
 from tests.conftest import make_board, make_exchange, make_market
 from ticker.history import pack
-from ticker.market import RETURN_AFTER, Prices
+from ticker.market import Prices
 from ticker.model import DAY, MINUTE, Instant, Row, Tick
+from ticker.quotes import RETURN_AFTER
 
 D = Decimal
 T = 1_613_986_380_000
@@ -144,12 +145,12 @@ def test_a_silent_minute_repeats_the_price_and_an_unwatched_one_is_unknown() -> 
     prices = made("BTC")
     prices.roll(at(0))
     tick(prices, "alpha", "100", 1_000)
-    prices.link("alpha", 0).delivered(at(119_000))
+    prices.quotes.link("alpha", 0).delivered(at(119_000))
     prices.roll(at(60_000))
     prices.roll(at(120_000))
     series = prices.history.series["alpha:BTC/KRW"]
     assert [series.get(T), series.get(T + MINUTE)] == [pack(D(100))] * 2
-    prices.link("alpha", 0).epoch = 2  # a gap: another connection has begun, no price yet
+    prices.quotes.link("alpha", 0).epoch = 2  # a gap: another connection has begun, no price yet
     prices.roll(at(180_000))
     assert series.get(T + 2 * MINUTE) == 0
 
@@ -158,10 +159,10 @@ def test_after_a_cut_the_minutes_since_the_last_data_are_unknown() -> None:
     prices = made("BTC")
     prices.roll(at(0))
     tick(prices, "alpha", "100", 1_000)
-    prices.link("alpha", 0).delivered(at(55_000))
+    prices.quotes.link("alpha", 0).delivered(at(55_000))
     prices.roll(at(60_000))
     assert prices.history.series["alpha:BTC/KRW"].get(T) == pack(D(100))
-    prices.cut("alpha", 0, at(70_000))
+    prices.quotes.cut("alpha", 0, at(70_000))
     assert prices.history.series["alpha:BTC/KRW"].get(T) == 0
 
 
@@ -170,7 +171,7 @@ def test_a_tick_of_the_next_minute_does_not_hide_the_end_of_the_last() -> None:
     prices.roll(at(0))
     tick(prices, "alpha", "100", 1_000)
     prices.roll(at(60_000))
-    prices.link("alpha", 0).delivered(at(110_000))
+    prices.quotes.link("alpha", 0).delivered(at(110_000))
     tick(prices, "alpha", "200", 120_500)
     assert prices.history.series["alpha:BTC/KRW"].get(T + MINUTE) == pack(D(100))
 

@@ -1,0 +1,46 @@
+"""Pure: which markets of an exchange's list are watched, and under which name."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from ticker.model import Board, Market
+from ticker.premium import DOLLAR
+
+RENAMED: Final = {
+    "EOS": "A",
+    "FTM": "S",
+    "KLAY": "KAIA",
+    "MATIC": "POL",
+    "RNDR": "RENDER",
+}
+"""Symbol -> what exchanges list it as since its project renamed it."""
+
+
+def wanted_of(boards: Mapping[str, Board], exchange: str) -> set[tuple[str, str]]:
+    """The (symbol, quote) pairs that boards want of an exchange, the legs of their premiums included."""
+    wanted: set[tuple[str, str]] = set()
+    for board in boards.values():
+        if exchange in board.sources:
+            wanted |= {(symbol, board.quote) for symbol in board.symbols}
+            wanted |= {(DOLLAR, board.quote)} if board.premium else set()
+        if exchange in board.premium:
+            wanted |= {(symbol, DOLLAR) for symbol in board.symbols if symbol != DOLLAR}
+    return wanted
+
+
+def choose(wanted: set[tuple[str, str]], listed: Iterable[Market]) -> tuple[list[Market], list[str]]:
+    """The markets to watch, and the pairs that are not listed; a renamed coin is found under its new symbol."""
+    found = {(market.symbol, market.quote): market for market in listed}
+    markets, absent = [], []
+    for symbol, quote in sorted(wanted):
+        renamed = RENAMED.get(symbol, symbol)
+        market = found.get((symbol, quote))
+        if market is not None:
+            markets.append(market)
+        elif (renamed, quote) in found and (renamed, quote) not in wanted:
+            markets.append(msgspec.structs.replace(found[renamed, quote], symbol=symbol, listed=renamed))
+        else:
+            absent.append(f"{symbol}/{quote}")
+    return markets, absent

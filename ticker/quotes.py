@@ -1,0 +1,185 @@
+"""Pure: the latest price of every market, and the connections that bring it.
+
+A link is one connection's life as seen from here: prices are fresh while their link delivers. An `epoch` counts the
+gaps of a link: within one epoch nothing was missed, so a silent market keeps its price and its minutes stay known.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Final
+
+from ticker.exchanges import Exchange
+from ticker.guard import Guard
+from ticker.history import History, minute_of, pack
+from ticker.model import DAY, MINUTE, Held, Instant, Market
+
+NOBODY: Final = -2
+"""The epoch of a link while it is cut; no quote has it."""
+RETURN_AFTER: Final = 60_000
+"""A better source must have been good for this long before a row returns to it."""
+
+
+class Link:
+    """One connection of an exchange: when it last delivered, and since when it has delivered without a pause."""
+
+    __slots__ = ("epoch", "good_since", "last_data", "last_wall", "silence")
+
+    def __init__(self, silence: int) -> None:
+        self.epoch = 0
+        self.silence = silence
+        self.last_data: int | None = None
+        self.last_wall = 0
+        self.good_since: int | None = None
+
+    def delivered(self, now: Instant) -> None:
+        """Application data arrived."""
+        if self.last_data is None:
+            self.good_since = now.mono - RETURN_AFTER  # nothing was ever wrong with it: no waiting
+        elif not self.fresh(now):
+            self.good_since = now.mono
+        self.last_data, self.last_wall = now.mono, now.wall
+
+    def fresh(self, now: Instant) -> bool:
+        """It delivered within the silence that is normal for it."""
+        return self.last_data is not None and now.mono - self.last_data <= self.silence
+
+    def settled(self, now: Instant) -> bool:
+        """It has been good for long enough to return to."""
+        return self.good_since is not None and now.mono - self.good_since >= RETURN_AFTER
+
+
+class Quote:
+    """The latest price of one market."""
+
+    __slots__ = (
+        "absent_since",
+        "epoch",
+        "guard",
+        "halted",
+        "held",
+        "link",
+        "market",
+        "price",
+        "received",
+        "ref",
+        "text",
+        "ts",
+    )
+
+    def __init__(self, market: Market, link: Link) -> None:
+        self.market = market
+        self.link = link
+        self.guard = Guard()
+        self.held: Held | None = None
+        self.halted = False
+        """The stream says that trading has stopped."""
+        self.absent_since: int | None = None
+        """Since when the complete market lists lack it, ms since the epoch."""
+        self.price: Decimal | None = None
+        self.text: str | None = None
+        self.ts = 0
+        self.received = 0
+        self.epoch = -1
+        self.ref: tuple[int, Decimal | None] = (0, None)
+
+    @property
+    def suspended(self) -> bool:
+        """Trading has stopped, as the market list or the stream says."""
+        return self.halted or self.market.suspended
+
+    def delisted(self, now: Instant) -> bool:
+        """The complete market lists have lacked it for a day."""
+        return self.absent_since is not None and now.wall - self.absent_since >= DAY
+
+    def current(self, now: Instant) -> bool:
+        """Its market is traded and its link delivers."""
+        return not self.suspended and self.absent_since is None and self.link.fresh(now)
+
+    def usable(self, now: Instant) -> bool:
+        """Whether a row may show it as a current price."""
+        return self.price is not None and self.held is None and self.current(now)
+
+
+class Quotes:
+    """Every market that is watched."""
+
+    def __init__(self, exchanges: Mapping[str, Exchange], stale_after_s: float) -> None:
+        self.exchanges = exchanges
+        self.history = History()
+        self.links: dict[tuple[str, int], Link] = {}
+        self._stale_after_s = stale_after_s
+        self._quotes: dict[tuple[str, str, str], Quote] = {}
+        self._heard: dict[tuple[str, str, str], Quote] = {}
+        """By the symbol the exchange uses, which a rename makes differ from ours."""
+        self._coins: dict[str, list[Quote]] = {}
+        self._minute = 0
+
+    def __iter__(self) -> Iterator[Quote]:
+        return iter(self._quotes.values())
+
+    def get(self, exchange: str, symbol: str, quote: str) -> Quote | None:
+        """The quote of a market by our symbol."""
+        return self._quotes.get((exchange, symbol, quote))
+
+    def heard(self, exchange: str, symbol: str, quote: str) -> Quote | None:
+        """The quote of a market by the exchange's symbol."""
+        return self._heard.get((exchange, symbol, quote))
+
+    def of_coin(self, symbol: str) -> list[Quote]:
+        """Every market of a coin, in whatever currency."""
+        return self._coins.get(symbol, [])
+
+    def watch(self, market: Market, shard: int = 0) -> Quote:
+        """A market is served by connection `shard` of its exchange from now on."""
+        self.history.open(market.key)
+        link, key = self.link(market.exchange, shard), (market.exchange, market.symbol, market.quote)
+        quote = self._quotes.get(key)
+        if quote is None:
+            quote = self._quotes[key] = Quote(market, link)
+            self._coins.setdefault(market.symbol, []).append(quote)
+        quote.market, quote.link, quote.absent_since = market, link, None
+        self._heard[market.exchange, market.listed or market.symbol, market.quote] = quote
+        return quote
+
+    def listed(self, exchange: str, markets: Iterable[Market], now: Instant) -> None:
+        """A complete market list: what it lacks is absent from now on."""
+        found = {(market.symbol, market.quote): market for market in markets}
+        for quote in self:
+            if quote.market.exchange != exchange:
+                continue
+            market = found.get((quote.market.symbol, quote.market.quote))
+            if market is not None:
+                quote.market, quote.absent_since = market, None
+            elif quote.absent_since is None:
+                quote.absent_since = now.wall
+
+    def link(self, exchange: str, shard: int) -> Link:
+        """The link of one connection, made when it is new."""
+        found = self.links.get((exchange, shard))
+        if found is None:
+            silence = max(self._stale_after_s, self.exchanges[exchange].silence_s)
+            found = self.links[exchange, shard] = Link(round(silence * 1000))
+        return found
+
+    def cut(self, exchange: str, shard: int, now: Instant) -> None:
+        """A connection is lost: since it last delivered nobody watched its markets, and their minutes are unknown."""
+        link = self.link(exchange, shard)
+        link.epoch = NOBODY
+        for quote in self:
+            if quote.link is link:
+                for minute in range(minute_of(link.last_wall or now.wall), now.wall, MINUTE):
+                    self.history.put(quote.market.key, minute, 0)
+
+    def roll(self, now: Instant) -> bool:
+        """Whether a minute has ended: silent markets keep their price into it, unwatched ones do not know it."""
+        minute = minute_of(now.wall)
+        if minute <= self._minute and now.wall > self._minute - DAY:
+            return False
+        ended, self._minute = minute - MINUTE, minute
+        for quote in self:
+            key = quote.market.key
+            if quote.price is None or quote.epoch != quote.link.epoch or not quote.link.fresh(now):
+                self.history.put(key, ended, 0)  # nobody watched to its end: candles may fill it
+            elif not self.history.series[key].get(ended):
+                self.history.put(key, ended, pack(quote.price))
+        return True

@@ -325,10 +325,11 @@ function make(tag, name, ...children) {
   return node;
 }
 
-/** Write text where it differs; true when it did. */
+/** Write text where it differs, into the text node that is there; true when it did. */
 function put(node, text) {
-  if (!node || node.textContent === text) return false;
-  node.textContent = text;
+  const place = node?.firstChild ?? node;
+  if (!place || place.textContent === text) return false;
+  place.textContent = text;
   return true;
 }
 

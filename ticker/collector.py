@@ -9,7 +9,7 @@ import collections
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
@@ -22,7 +22,7 @@ from ticker.listing import choose, wanted_of
 from ticker.market import Prices
 from ticker.model import Board, Instant, Market, Suspension, Tick
 from ticker.outbox import Outbox
-from ticker.store import FAILURES, Emptied, Fenced, Source, Writer
+from ticker.store import FAILURES, Emptied, Fenced, Writer
 from ticker.store.writer import LEASE_MS
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Collector:
                         tasks.create_task(self._write(), name="write")
                 except* LeaseLost as lost:
                     log.warning("standing by: %s", lost.exceptions[0])
-                self._let_go()
+                self._let_go(*self._exchanges)
         finally:
             await self._store.release()
 
@@ -120,10 +120,11 @@ class Collector:
             self.prices.restore(name, (await self._store.board(name)).rows, now)
         self._written = self._clock().mono
 
-    def _let_go(self) -> None:
-        """The feeds have ended: nobody watches the markets."""
+    def _let_go(self, *names: str) -> None:
+        """The feeds of these exchanges have ended: nobody watches their markets."""
         for exchange, shard in list(self.prices.quotes.links):
-            self.prices.quotes.cut(exchange, shard, self._clock())
+            if exchange in names:
+                self.prices.quotes.cut(exchange, shard, self._clock())
 
     async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
         """One exchange's life: its market list, refreshed each hour, and its feed and history side by side."""
@@ -155,6 +156,7 @@ class Collector:
                 feeding = tasks.create_task(feed.run(exchange, watched, self, self._clock, proxy=self._proxy))
                 await self._until_listing_changes(exchange, session, pace, watched)
                 feeding.cancel()
+            self._let_go(exchange.name)
 
     async def _until_listing_changes(
         self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace, watched: list[Market]
@@ -242,7 +244,10 @@ class Collector:
             self.prices.roll(now)
             self.prices.review(now)
             self.prices.touch()
-            self._outbox.sources = {name: self._source(name, now) for name in self._exchanges}
+            self._outbox.status = {
+                "sources": {name: self._source(name, now) for name in self._exchanges},
+                "premium": {name: premium.legs(now) for name, premium in self.prices.premiums.items()},
+            }
             self._wake.set()
             await asyncio.sleep(BEAT_S)
 
@@ -252,7 +257,9 @@ class Collector:
         if not any(what == "opened" for _, what in self.counts):
             log.warning("no exchange can be reached yet; `ticker demo` shows the board without a network")
 
-    def _source(self, name: str, now: Instant) -> Source:
+    def _source(self, name: str, now: Instant) -> dict[str, Any]:
+        """How an exchange is doing: `live`, `stale` or `down`, and its last tick."""
         fresh = [link.fresh(now) for (exchange, _), link in self.prices.quotes.links.items() if exchange == name]
         last = max((q.received for q in self.prices.quotes if q.market.exchange == name), default=0)
-        return Source("live" if fresh and all(fresh) else "stale" if last else "down", last or None)
+        state = "live" if fresh and all(fresh) else "stale" if last else "down"
+        return {"state": state, "last_tick_ts": last or None}

@@ -114,7 +114,7 @@ class Node:
 
     async def sources(self) -> dict[str, dict[str, Any]]:
         """How every exchange is doing, as the collector last said."""
-        return await self._store.sources()
+        return (await self._store.status()).get("sources", {})
 
     async def holds(self) -> list[dict[str, Any]]:
         """The last prices that were not believed at once."""

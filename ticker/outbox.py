@@ -1,10 +1,11 @@
 """I/O: what the collector has not written yet, and how it is written: one batch after another, nothing lost."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ticker.market import Prices
 from ticker.model import Board, Instant, Row
-from ticker.store import Source, Writer
+from ticker.store import Writer
 from ticker.store.writer import Batch
 
 
@@ -14,7 +15,7 @@ class Outbox:
     def __init__(
         self, prices: Prices, boards: Mapping[str, Board], store: Writer, clock: Callable[[], Instant]
     ) -> None:
-        self.sources: Mapping[str, Source] = {}
+        self.status: Mapping[str, Any] = {}
         self._prices = prices
         self._boards = boards
         self._store = store
@@ -42,7 +43,7 @@ class Outbox:
         judge.changed = False
         changed = {name: list(rows.values()) for name, rows in sent.items() if rows}
         try:
-            return await self._store.commit(Batch(now.wall, changed, samples, history.slots, self.sources, holds))
+            return await self._store.commit(Batch(now.wall, changed, samples, history.slots, self.status, holds))
         except BaseException:
             history.pending = samples | history.pending
             self._unsent = {name: sent[name] | self._unsent[name] for name in sent}

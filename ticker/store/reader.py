@@ -66,9 +66,9 @@ class Reader(Connection):
         """A board as it stands, with what an editor decided about it."""
         return await read_board(self._redis, name)
 
-    async def sources(self) -> dict[str, dict[str, Any]]:
-        """How every exchange is doing, as the collector last said."""
-        answer = await self._redis.get(f"{PREFIX}sources")
+    async def status(self) -> dict[str, dict[str, Any]]:
+        """How exchanges (`sources`) and premiums (`premium`) are doing, as the collector last said."""
+        answer = await self._redis.get(f"{PREFIX}status")
         return OBJECTS.decode(answer) if answer else {}
 
     async def holds(self) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import contextlib
 import struct
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import orjson
@@ -51,7 +51,7 @@ for key, minute in pairs(minutes) do
 end
 redis.call('SET', p .. 'heartbeat', ARGV[2])
 redis.call('SET', p .. 'lease', ARGV[8], 'PX', ARGV[9])
-redis.call('SET', p .. 'sources', ARGV[6])
+redis.call('SET', p .. 'status', ARGV[6])
 if ARGV[7] ~= '' then redis.call('SET', p .. 'holds', ARGV[7]) end
 redis.call('PUBLISH', p .. 'updates', '{"fence":' .. ARGV[1] .. ',"ts":' .. ARGV[2] ..
   ',"boards":{' .. table.concat(parts, ',') .. '}}')
@@ -88,13 +88,6 @@ class Fenced(Exception):
     """Another collector has taken over: stop writing."""
 
 
-class Source(msgspec.Struct, frozen=True):
-    """How an exchange is doing: `live`, `stale` or `down`."""
-
-    state: str
-    last_tick_ts: int | None = None
-
-
 class Batch(msgspec.Struct):
     """Whatever is pending: all of it is written, or none."""
 
@@ -104,7 +97,8 @@ class Batch(msgspec.Struct):
     samples: Mapping[tuple[int, int], int] = {}
     """(minute, slot) -> sample."""
     slots: Mapping[str, int] = {}
-    sources: Mapping[str, Source] = {}
+    status: Mapping[str, Any] = {}
+    """How exchanges and premiums are doing."""
     holds: Iterable[Held] | None = None
     """None: as before."""
 
@@ -164,7 +158,7 @@ class Writer(Connection):
         fresh = [part for pair in slots[self._slots_written :] for part in pair]
         blob = b"".join(PATCH.pack(minute, slot, sample) for (minute, slot), sample in batch.samples.items())
         args: list[bytes | int | str] = [self._fence, batch.now, orjson.dumps(boards), orjson.dumps(fresh), blob]
-        args.append(msgspec.json.encode(batch.sources))
+        args.append(orjson.dumps(batch.status))
         args.append("" if batch.holds is None else msgspec.json.encode(list(batch.holds)))
         args += [self._name, LEASE_MS]
         try:

@@ -12,7 +12,7 @@ const LINGER = 30_000; // a link outlives its last user by this
 const HIDDEN = 300_000; // a hidden page keeps its links for this long
 const RETRY = 10_000; // the first wait is a random part of this; it doubles to a minute
 const POLL = 10_000;
-const CLIMB = 30_000; // how often the websocket is tried again from below
+const CLIMB = 20_000; // how often the websocket is tried again from below
 const HISTORY = 300_000;
 const DAY = 86_400_000;
 const NOTHING = '\u2014';
@@ -302,7 +302,7 @@ const clocks = {};
 /** ["2026-11-23", "10:42:07", "GMT+9"] on the clock of a time zone. */
 function clock(ts, timeZone) {
   clocks[timeZone] ??= new Intl.DateTimeFormat('sv', { timeZone, dateStyle: 'short', timeStyle: 'long' });
-  return clocks[timeZone].format(ts).replace('\u2212', '-').split(' ');
+  return clocks[timeZone].format(ts).replace('\u2212', '-').match(/\d[\d:-]+|[A-Z].*/g);
 }
 
 // ------------------------------------------------------------------------------------------------------- element

@@ -25,8 +25,8 @@ def free_port() -> int:
 class Program:
     """`ticker ARGS…` with its own port and data directory; its output is shown when waiting for it fails."""
 
-    def __init__(self, tmp_path: Path, *args: str, port: int | None = None, **settings: str) -> None:
-        self.port = port or free_port()
+    def __init__(self, tmp_path: Path, *args: str, **settings: str) -> None:
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = tmp_path / f"ticker-{self.port}.log"
         self._args = args

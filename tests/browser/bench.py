@@ -13,7 +13,7 @@ from playwright.async_api import Browser, CDPSession, async_playwright
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.speaker import NOON, Speaker
 
-UPDATES = 10
+UPDATES = 10_000
 
 
 async def main() -> None:

@@ -27,7 +27,7 @@ async def moved(page: Page, before: list[str]) -> bool:
 async def test_the_articles_rows_are_readable_with_scripts_off(browser: Browser, tmp_path: Path) -> None:
     with Program(tmp_path, "demo", "--frozen") as program:
         await asyncio.to_thread(program.ready)
-        while any(row["change_pct"] is None for row in program.rows("article").values()):
+        while any(r["change_pct"] is None for r in program.rows("article").values()):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.1)
         context = await browser.new_context(java_script_enabled=False)
         page = await context.new_page()

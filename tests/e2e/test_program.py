@@ -59,7 +59,7 @@ def test_a_socket_brings_a_snapshot_then_updates_without_a_gap(tmp_path: Path) -
             snapshot = orjson.loads(socket.recv(timeout=5))
             assert (snapshot["type"], snapshot["board"], len(snapshot["rows"])) == ("snapshot", "krw", 20)
             assert [row["name"] for row in snapshot["rows"][:2]] == ["Bitcoin", "Ethereum"]
-            seq, moved = snapshot["seq"], set()
+            seq, moved = snapshot["seq"], set[str]()
             while len(moved) < 5:
                 update = orjson.loads(socket.recv(timeout=5))
                 assert update["seq"] == seq + 1

@@ -8,7 +8,7 @@ import msgspec
 from ticker.settings import Admin, BoardSettings, ExchangeSettings, Log, Network, Redis, Server, load
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = {
+SECTIONS: dict[str, type[msgspec.Struct]] = {
     "server": Server,
     "admin": Admin,
     "redis": Redis,

@@ -6,6 +6,7 @@ day at its first price, so that price and percent stand still for 24 hours.
 
 import random
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from ticker import money
@@ -67,13 +68,18 @@ class Coin:
         self.code = f"KRW-{symbol}"
         self.price = price
         self.ts = start
-        self.closes: dict[int, Decimal] = {}
-        """Minute -> its last price, for the minutes that had a trade."""
+        self._percent = percent
+        self._start = start
         self._frozen = frozen
         self._home = price
         self._chance = random.Random(f"{exchange}{symbol}")
+        self._live: dict[int, Decimal] = {}
         self.due = start + self._chance.randrange(1500)
-        self._remember_a_day(_base(price, percent, self.step(price)), start)
+
+    @property
+    def closes(self) -> dict[int, Decimal]:
+        """Minute -> its last price, for the minutes of the last day that had a trade."""
+        return self._day | self._live
 
     def step(self, price: Decimal) -> Decimal:
         """The price step of the exchange at this price."""
@@ -89,23 +95,26 @@ class Coin:
                 self.step(self.price), self.price + (steps - (home < Decimal("-0.01"))) * self.step(self.price)
             )
         self.ts = now
-        self.closes[now - now % MINUTE] = self.price
+        self._live[now - now % MINUTE] = self.price
         self.due = now + round(self._chance.expovariate(1 / 1200)) + 150
 
-    def _remember_a_day(self, base: Decimal, start: int) -> None:
+    @cached_property
+    def _day(self) -> dict[int, Decimal]:
         """The closes of the day before the start: from the base to the price on the grid, silent minutes left out."""
-        this = start - start % MINUTE
-        noise = Decimal(0)
+        base = _base(self._home, self._percent, self.step(self._home))
+        this, chance = self._start - self._start % MINUTE, random.Random(f"{self.symbol} yesterday")
+        closes, noise = {this: self._home}, 0.0
         for back in range(MINUTES + 30, 0, -1):
-            progress = Decimal(0) if self._frozen else Decimal(max(0, MINUTES + 1 - back)) / MINUTES
-            noise += 0 if self._frozen else Decimal(self._chance.uniform(-0.0006, 0.0006)).quantize(Decimal("1e-6"))
-            level = base + (self._home - base) * progress + self._home * noise * 4 * progress * (1 - progress)
-            if back >= MINUTES:
-                level = base
-            if back >= MINUTES or self._chance.randrange(QUIET):
-                step = self.step(level)
-                self.closes[this - back * MINUTE] = level if back >= MINUTES else level // step * step
-        self.closes[this] = self.price
+            if back >= MINUTES or self._frozen:
+                closes[this - back * MINUTE] = base
+                continue
+            progress = 1 - back / MINUTES
+            noise += chance.uniform(-0.0006, 0.0006)
+            wander = Decimal(noise * 4 * progress * (1 - progress)).quantize(Decimal("1e-6"))
+            level = base + (self._home - base) * Decimal(progress).quantize(Decimal("1e-6")) + self._home * wander
+            if chance.randrange(QUIET):
+                closes[this - back * MINUTE] = level // self.step(level) * self.step(level)
+        return closes
 
 
 class World:

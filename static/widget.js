@@ -570,8 +570,9 @@ function mount(host) {
   function paintName({ symbol, name, source }, cell, state) {
     const mark = source && source !== main ? sourceName(source) : '';
     if (cell.textContent === [name, mark, state].filter(Boolean).join(' ')) return;
-    const label = make(link ? 'a' : 'span', 'label', name);
+    let label = name;
     if (link) {
+      label = make('a', 'link', name);
       label.href = link.replaceAll('{symbol}', encodeURIComponent(symbol));
       if (!/^https?:$/.test(label.protocol)) label.removeAttribute('href');
       if (ownPage()) label.target = '_blank';

@@ -20,7 +20,9 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
 
 def make_board(*symbols: str, sources: tuple[str, ...] = ("alpha", "beta"), name: str = "krw") -> Board:
     names = {symbol: {"ko": symbol, "en": symbol} for symbol in symbols}
-    return Board(name=name, quote="KRW", symbols=symbols, sources=sources, title={}, names=names)
+    return Board(
+        name=name, quote="KRW", symbols=symbols, sources=sources, title={"ko": "시세", "en": "Prices"}, names=names
+    )
 
 
 def make_exchange(name: str, candles: Candles | None = None) -> Exchange:

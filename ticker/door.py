@@ -5,6 +5,7 @@ aiohttp untouched.
 """
 
 import asyncio
+import contextlib
 import errno
 import socket
 import time
@@ -23,7 +24,7 @@ from ticker.query import RETRY_AFTER_S, Refusal
 from ticker.routes import Records, Routes
 from ticker.settings import Settings
 from ticker.snapshots import Snapshots
-from ticker.websocket import WebSocket
+from ticker.websocket import FAREWELL_S, WebSocket
 
 PATIENCE_S: Final = 15.0
 """For a whole request head; also how long a connection may rest between requests."""
@@ -41,6 +42,7 @@ class Door:
     def __init__(self, hub: Hub, settings: Settings, records: Records) -> None:
         self.hub = hub
         self.settings = settings
+        self.patience_s = PATIENCE_S
         self.snapshots = Snapshots(hub)
         self.routes = Routes(hub, settings, records, self.snapshots)
         self.counts: Counter[str] = Counter()
@@ -50,6 +52,7 @@ class Door:
         self._rings: list[dict[WebSocket, str]] = [{} for _ in range(PING_S)]
         """The websockets by the second in which they are pinged, each with its reader's address."""
         self._ring_of: dict[WebSocket, int] = {}
+        self._empty = asyncio.Event()
         self._handshakes = (0, 0)
         """The current second and how many handshakes it has seen."""
 
@@ -76,9 +79,9 @@ class Door:
     async def run(self) -> None:
         """Ping each websocket every 25 s; one that has not answered the last time is gone."""
         for second in iter(lambda: int(time.monotonic()) % PING_S, None):
-            for socket in list(self._rings[second]):
-                if not socket.ping():
-                    socket.abort()
+            for reader in list(self._rings[second]):
+                if not reader.ping():
+                    reader.abort()
             await asyncio.sleep(1 - time.monotonic() % 1)
 
     # -- websockets ---------------------------------------------------------------------------------------------------
@@ -99,14 +102,14 @@ class Door:
             transport.write(_refusal(Refusal("busy", "too many different subscriptions")))
             transport.close()
             return
-        socket = WebSocket(self.hub, key, wish.language, self._gone)
+        reader = WebSocket(self.hub, key, wish.language, self._gone)
         ring = int(time.monotonic()) % PING_S
-        self._ring_of[socket] = ring
-        self._rings[ring][socket] = address
+        self._ring_of[reader] = ring
+        self._rings[ring][reader] = address
         self._addresses[address] += 1
-        if socket.open(transport, data):
+        if reader.open(transport, data):
             self.counts["handshakes"] += 1
-            self.hub.join(socket, key)
+            self.hub.join(reader, key)
 
     def _check(self, request: Head, address: str) -> None:
         server = self.settings.server
@@ -129,11 +132,13 @@ class Door:
         forwarded = request.headers.get("x-forwarded-for", "")
         return client_of(str(peer[0]) if peer else "", forwarded, self.settings.server.trusted_proxies)
 
-    def _gone(self, socket: WebSocket) -> None:
-        ring = self._ring_of.pop(socket, None)
+    def _gone(self, reader: WebSocket) -> None:
+        ring = self._ring_of.pop(reader, None)
         if ring is None:
             return
-        address = self._rings[ring].pop(socket)
+        address = self._rings[ring].pop(reader)
+        if not self._ring_of:
+            self._empty.set()
         self._addresses[address] -= 1
         if not self._addresses[address]:
             del self._addresses[address]
@@ -154,14 +159,18 @@ class Door:
                     member.say(wire.bye("restart", 1000))
                 member.close(1012, "restart")
             await asyncio.sleep(pause)
-        deadline = time.monotonic() + 3
-        while self._ring_of and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        if self._ring_of:
+            self._empty.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S + 1):
+                    await self._empty.wait()
 
     async def close(self) -> None:
         """Let go of everything."""
-        for socket in list(self._ring_of):
-            socket.abort()
+        if self._server is not None:
+            self._server.close()
+        for reader in list(self._ring_of):
+            reader.abort()
         await self.runner.cleanup()
 
 
@@ -193,7 +202,7 @@ class FrontDoor(asyncio.Protocol):
     def _wait(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._transport.abort)
+        self._timer = asyncio.get_running_loop().call_later(self._door.patience_s, self._transport.abort)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """It went away before it said what it wanted."""

@@ -36,6 +36,7 @@ class Hub:
         self.versions: Counter[str] = Counter()
         """By board: grows whenever what it shows changes."""
         self.counts: Counter[str] = Counter()
+        self.heartbeat_s = HEARTBEAT_S
         self._flush_ms = server.flush_ms
         self._slow_after = server.slow_after_s
         self._silent = False
@@ -214,5 +215,5 @@ class Hub:
             del self._behind[member]
             self.counts["slow"] += 1
             member.close(4008, "too slow")
-        for group in [group for group in self._groups.values() if now - group.spoke_at >= HEARTBEAT_S]:
+        for group in [group for group in self._groups.values() if now - group.spoke_at >= self.heartbeat_s]:
             await self._deliver(group, group.heartbeat(now))

@@ -6,9 +6,10 @@
 from collections.abc import Collection
 from html import escape
 
+from ticker.cells import shown
 from ticker.gallery import gallery
 from ticker.look import Look, look_of
-from ticker.markup import element, shown
+from ticker.markup import element
 from ticker.model import Board, BoardState, Language
 from ticker.style import STYLE, STYLE_HASH
 from ticker.words import WORDS

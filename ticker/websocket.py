@@ -35,6 +35,7 @@ class WebSocket(asyncio.Protocol):
         "_farewell",
         "_fd",
         "_gone",
+        "_is_text",
         "_parts",
         "_protocol",
         "_session",
@@ -56,6 +57,7 @@ class WebSocket(asyncio.Protocol):
         self._gone = gone
         self._behind = False
         self._parts: list[bytes] = []
+        self._is_text = True
         self._farewell: asyncio.TimerHandle | None = None
         self._session = Session(self)
         self._protocol = ServerProtocol(max_size=LARGEST_MESSAGE)
@@ -162,9 +164,20 @@ class WebSocket(asyncio.Protocol):
             self._session.count()
         elif frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
             self._parts.append(bytes(frame.data))
+            if frame.opcode is not Opcode.CONT:
+                self._is_text = frame.opcode is Opcode.TEXT
             if frame.fin:
-                text, self._parts = b"".join(self._parts), []
-                self._session.command(text)
+                message, self._parts = b"".join(self._parts), []
+                self._message(message)
+
+    def _message(self, message: bytes) -> None:
+        if self._is_text:
+            try:
+                message.decode()
+            except UnicodeDecodeError:
+                self.close(1007, "not UTF-8")
+                return
+        self._session.command(message)
 
     def eof_received(self) -> None:
         """The reader closed its side."""

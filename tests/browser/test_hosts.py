@@ -4,14 +4,24 @@ import asyncio
 from base64 import b64encode
 from hashlib import sha384
 
+import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.speaker import NOON, Speaker
 from tests.browser.test_sidebar import ROWS, host, row, table, until
+from ticker.look import look_of
+from ticker.model import Language, Row
 from ticker.style import STATIC
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+TEXTS = """() => {
+  const root = (document.querySelector('crypto-ticker').shadowRoot ?? document).querySelector('.ct');
+  return [...root.querySelectorAll('.ct-title,.ct-notice,.ct-footnote,.ct-disclaimer,thead th,[data-symbol] > *')]
+    .map(node => node.textContent);
+}"""
 
 
 def elsewhere(speaker: Speaker) -> str:
@@ -178,3 +188,22 @@ async def test_an_unknown_attribute_value_is_the_default(tab: Page, speaker: Spe
     await expect(tab.locator(ROWS)).to_have_count(23)
     assert (await table(tab))[0] == "비트코인\t57,895,000"
     await expect(tab.locator(".ct")).to_have_attribute("data-theme", "inherit")
+
+
+@pytest.mark.parametrize("form", ["list", "strip", "card"])
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_server_and_script_write_the_same_texts(tab: Page, speaker: Speaker, form: str, lang: Language) -> None:
+    rows = speaker.state.rows
+    rows["BTC"] = msgspec.structs.replace(rows["BTC"], ref="55780000.5", premium_pct="-0.5", state="stale")
+    rows["ETH"] = msgspec.structs.replace(rows["ETH"], ts=NOON - 86_400_000, change_pct="0", decimals=2)
+    rows["XRP"] = Row(symbol="XRP")
+    speaker.state.notice, speaker.state.frozen = "공지", True
+    columns = "time,price,percent,change,source,premium"
+    html = speaker.embed(lang, look=look_of({"form": form, "columns": columns}))
+    element = f'<crypto-ticker board="article" lang="{lang}" form="{form}" columns="{columns}"></crypto-ticker>'
+    await host(tab, speaker, html.replace("../widget.js", "about:blank"))
+    wanted = await tab.evaluate(TEXTS)
+    await host(tab, speaker, f'<!doctype html><script type="module" src="/widget.js"></script>{element}')
+    await expect(tab.locator(row("BTC"))).to_be_visible()
+    assert await tab.evaluate(TEXTS) == wanted
+    assert len(wanted) > 5

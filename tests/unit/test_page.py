@@ -127,7 +127,8 @@ def test_order_is_the_boards_and_hidden_and_unasked_rows_are_left_out() -> None:
 
 def test_notices_come_first_and_say_that_prices_are_simulated() -> None:
     html = embedded([live("BTC", "1")], board("BTC", simulated=True), state={"notice": "<점검>", "frozen": True})
-    assert note(html, "notice") == "모의 시세입니다. 실제 거래 가격이 아닙니다. 시세 갱신을 잠시 멈췄습니다. <점검>"
+    said = "모의 시세입니다. 실제 거래 가격이 아닙니다. 시세 갱신을 잠시 멈췄습니다. <점검>"
+    assert note(html, "notice") == said
     assert html.index("ct-notice") < html.index("<thead>")
 
 

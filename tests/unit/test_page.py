@@ -237,7 +237,8 @@ def test_the_script_carries_this_style_and_these_words() -> None:
 
 
 def test_squeezing_a_sheet() -> None:
-    css = '/* x */ .a > b,\n:host {\n  margin: 0 0.5em;\n  content: "\\25b2" / "";\n}\n.c[data-d="e"] { f: calc(1px + 2px) }'
+    css = '/* x */ .a > b,\n:host {\n  margin: 0 0.5em;\n  content: "\\25b2" / "";\n}\n'
+    css += '.c[data-d="e"] { f: calc(1px + 2px) }'
     assert squeeze(css) == '.a>b,:host{margin:0 .5em;content:"\\25b2" / ""}.c[data-d=e]{f:calc(1px + 2px)}'
 
 

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
 
 from tests.conftest import make_board
 from ticker import door
@@ -296,7 +297,7 @@ async def test_a_handshake_is_refused_as_http(path: str, changes: dict[str, Any]
 async def test_absent_null_own_and_listed_origins_pass(origin: Any) -> None:
     async with (
         serving(allowed_origins=["https://news.example"]) as node,
-        connect(f"{node.ws}/krw", origin=node.url if origin == "own" else origin) as client,
+        connect(f"{node.ws}/krw", origin=Origin(node.url) if origin == "own" else origin) as client,
     ):
         assert (await heard(client))["type"] == "snapshot"
 

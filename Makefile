@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format lock test-system clean
+.PHONY: help setup demo run test test-faults check format lock test-system clean
 
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ run: setup ## Live prices: http://127.0.0.1:8080/embed/krw
 
 test: setup test-system check ## Everything: unit, contract, end to end, browser
 	$(BIN)/pytest -q tests/e2e tests/browser
+
+test-faults: setup test-system ## Every fault the program promises to survive
+	$(BIN)/pytest -q tests/faults
 
 check: setup ## The fast gate: format, lint, types, unit and contract tests
 	$(BIN)/ruff format --check --quiet .

@@ -32,7 +32,7 @@ RETRY_S: Final = 5.0
 REFRESH_S: Final = 3600.0
 HINT_AFTER_S: Final = 5.0
 RETRY_WRITE_S: Final = 0.5
-PATIENCE_MS: Final = LEASE_MS - 1000
+PATIENCE_MS: Final = LEASE_MS - 2000
 """Without a written batch for this long the sockets are dropped, before another collector may have the lease."""
 
 

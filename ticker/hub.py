@@ -56,7 +56,8 @@ class Hub:
 
     def replace(self, name: str, state: BoardState) -> None:
         """A board was read as a whole."""
-        state.rows = {symbol: self._seen(row) for symbol, row in state.rows.items()}
+        known = self.configured[name].names
+        state.rows = {symbol: self._seen(row) for symbol, row in state.rows.items() if symbol in known}
         before = self.boards.get(name)
         self.boards[name] = state
         self.versions[name] += 1

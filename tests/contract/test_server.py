@@ -302,6 +302,14 @@ async def test_absent_null_own_and_listed_origins_pass(origin: Any) -> None:
         assert (await heard(client))["type"] == "snapshot"
 
 
+async def test_rows_of_symbols_the_board_has_no_more_are_not_shown(node: Node) -> None:
+    async with connect(f"{node.ws}/krw") as client:
+        await heard(client)
+        node.hub.replace("krw", BoardState(2, T, {"BTC": row("BTC", "100"), "OLD": row("OLD", "1")}))
+        node.say(row("OLD", "2"), row("BTC", "101"))
+        assert [r["symbol"] for r in (await heard(client))["rows"]] == ["BTC"]
+
+
 # -- server-sent events ------------------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,12 @@
 """The real program from the outside."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import orjson
@@ -13,6 +15,8 @@ from websockets.sync.client import connect
 
 from tests.program import Program, free_port, until
 from ticker.sim.world import ARTICLE
+
+CAPTURES = Path(__file__).parents[2].parent / "shared" / "captures"
 
 
 def ticker(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -198,3 +202,25 @@ def test_a_replayed_file_reaches_the_page(tmp_path: Path) -> None:
         until(lambda: program.rows("krw")["BTC"]["price"] == "57895000", program)
         assert program.rows("krw")["BTC"]["ts"] == 1613986399000
         assert "57,895,000" in program.get("/embed/krw").decode()
+
+
+@pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captures are not on this machine")
+@pytest.mark.parametrize(
+    ("exchange", "file"),
+    [
+        ("upbit", "upbit/thin__UPBIT.ws.62.0.jsonl"),
+        ("upbit", "upbit/profile2026__frames.jsonl"),
+        ("bithumb", "bithumb/profile2026__v1_frames.jsonl"),
+    ],
+)
+def test_real_frames_come_out_of_replay_with_their_exact_digits(tmp_path: Path, exchange: str, file: str) -> None:
+    rows = [orjson.loads(line) for line in (CAPTURES / file).read_bytes().splitlines()]
+    record = tmp_path / "record.jsonl"
+    record.write_bytes(b"\n".join(orjson.dumps({"t": 1.0} | row) for row in rows))
+    received = [row["text"] for row in rows if row["dir"] == "recv"]
+    priced = [text for text in received if re.search(r'"(type|ty)":"(ticker|trade)"', text)]
+    written = [re.search(r'"(?:trade_price|tp)":([-0-9.eE+]+)', text) for text in priced]
+    done = ticker("replay", str(record), "--exchange", exchange, "--json")
+    told = [Decimal(orjson.loads(line)["price"]) for line in done.stdout.splitlines()]
+    assert told == [Decimal(found[1]) for found in written if found]
+    assert len(told) == len(priced) > 0

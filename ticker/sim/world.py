@@ -5,6 +5,7 @@ day at its first price, so that price and percent stand still for 24 hours.
 """
 
 import random
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
 from typing import Final
@@ -52,6 +53,10 @@ OTHERS: Final = {
     "APT": ("9215", "-3.06"),
     "ATOM": ("21040", "0.57"),
 }
+WON: Final = {"KRW": Decimal(1), "USD": Decimal(1113), "USDT": Decimal(1117)}
+"""Won for one unit of a currency, in the article's month."""
+FIGURES: Final = 5
+"""Digits after the first one of a price whose exchange has no table of steps."""
 MINUTES: Final = DAY // MINUTE
 QUIET: Final = 7
 """One minute in this many has no trade."""
@@ -60,18 +65,16 @@ QUIET: Final = 7
 class Coin:
     """One market of a simulated exchange: its past minutes, its last price, its next trade."""
 
-    def __init__(
-        self, exchange: str, symbol: str, price: Decimal, percent: Decimal, start: int, *, frozen: bool
-    ) -> None:
+    def __init__(self, exchange: str, symbol: str, price: Decimal, percent: str, start: int, *, frozen: bool) -> None:
         self.exchange = exchange
         self.symbol = symbol
         self.code = f"KRW-{symbol}"
-        self.price = price
+        self.price = price // self.step(price) * self.step(price)
         self.ts = start
-        self._percent = percent
+        self._home = self.price
+        self._percent = Decimal(percent)
         self._start = start
         self._frozen = frozen
-        self._home = price
         self._chance = random.Random(f"{exchange}{symbol}")
         self._live: dict[int, Decimal] = {}
         self.due = start + self._chance.randrange(1500)
@@ -84,7 +87,8 @@ class Coin:
     def step(self, price: Decimal) -> Decimal:
         """The price step of the exchange at this price."""
         table = EXCHANGES[self.exchange].tick_table
-        return next(Decimal(step) for least, step in table if price >= Decimal(least))
+        plain = Decimal(1).scaleb(price.adjusted() - FIGURES)
+        return next((Decimal(step) for least, step in table if price >= Decimal(least)), plain)
 
     def trade(self, now: int) -> None:
         """The next trade: a few steps up or down, drawn home when it has strayed; at the same price when frozen."""
@@ -120,19 +124,16 @@ class Coin:
 class World:
     """Every coin of every simulated exchange."""
 
-    def __init__(self, start: int, *, frozen: bool = False) -> None:
+    def __init__(self, start: int, exchanges: Iterable[str] = ("bithumb", "upbit"), *, frozen: bool = False) -> None:
         self.start = start
-        self.coins: dict[str, dict[str, Coin]] = {"bithumb": {}, "upbit": {}}
-        for symbol, (price, percent) in (ARTICLE | OTHERS).items():
-            self._list("bithumb", symbol, Decimal(price), percent, frozen=frozen)
-            self._list("upbit", symbol, Decimal(price) * Decimal("1.0007"), percent, frozen=frozen)
-
-    def _list(self, exchange: str, symbol: str, price: Decimal, percent: str, *, frozen: bool) -> None:
-        coin = Coin(exchange, symbol, price, Decimal(percent), self.start, frozen=frozen)
-        step = coin.step(price)
-        if price % step:
-            coin = Coin(exchange, symbol, price // step * step, Decimal(percent), self.start, frozen=frozen)
-        self.coins[exchange][symbol] = coin
+        self.coins: dict[str, dict[str, Coin]] = {}
+        for number, exchange in enumerate(exchanges):
+            quote = next(quote for quote in EXCHANGES[exchange].quotes if quote in WON)
+            dearer = 1 + Decimal(number) * Decimal("0.0007")  # no two exchanges agree
+            self.coins[exchange] = {
+                symbol: Coin(exchange, symbol, Decimal(price) * dearer / WON[quote], percent, start, frozen=frozen)
+                for symbol, (price, percent) in (ARTICLE | OTHERS).items()
+            }
 
     def advance(self, now: int) -> list[Coin]:
         """Let every trade that is due happen; the coins that traded."""

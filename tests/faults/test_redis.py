@@ -1,0 +1,137 @@
+"""What happens to Redis, and what readers notice of it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+import redis as redis_client
+from websockets.sync.client import connect
+
+from tests.program import Program, free_port, until
+
+
+class RedisServer:
+    """A real Redis whose life a test may end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self._folder = folder
+        self.process: subprocess.Popen[bytes]
+        self.start()
+
+    def start(self, *options: str) -> None:
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--save", "", "--dir", str(self._folder), *options],
+            stdout=subprocess.DEVNULL,
+        )
+        until(self.answers)
+
+    def answers(self) -> bool:
+        try:
+            return bool(redis_client.Redis.from_url(self.url, socket_timeout=1).ping())
+        except redis_client.RedisError:
+            return False
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path)
+    yield server
+    os.kill(server.process.pid, signal.SIGCONT)
+    server.kill()
+
+
+def states(program: Program) -> set[str]:
+    return {row["state"] for row in program.rows("article").values()}
+
+
+def alive(program: Program) -> bool:
+    rows = program.rows("article").values()
+    newest = max(row["ts"] or 0 for row in rows)
+    return states(program) == {"live"} and newest > (time.time() - 3) * 1000
+
+
+def whole(program: Program) -> bool:
+    return all(row["change_pct"] is not None for row in program.rows("article").values())
+
+
+def test_killed_and_empty_it_is_filled_again_and_nobody_exits(tmp_path: Path, redis_server: RedisServer) -> None:
+    """Fails when the collector does not notice that its fence is gone, or writes only what changes."""
+    settings = {"redis__url": redis_server.url, "server__stale_after_s": "3"}
+    with Program(tmp_path, "demo", "--frozen", **settings) as program:
+        program.ready()
+        until(lambda: whole(program) and alive(program), program)
+        until(lambda: len(program.json("/v1/history/article/REP")["points"]) > 1400, program, 40)
+        before = {symbol: row["price"] for symbol, row in program.rows("article").items()}
+        redis_server.kill()
+        until(lambda: states(program) == {"stale"}, program, 10)
+        assert program.status("/readyz") == 200
+        assert {symbol: row["price"] for symbol, row in program.rows("article").items()} == before
+        redis_server.start()
+        back = time.monotonic()
+        until(lambda: alive(program) and whole(program), program, 10)
+        assert time.monotonic() - back < 6
+        until(lambda: len(program.json("/v1/history/article/REP")["points"]) > 1400, program, 10)
+        assert program.process.poll() is None
+
+
+def test_paused_for_a_while_it_is_caught_up_with_and_sockets_stay(tmp_path: Path, redis_server: RedisServer) -> None:
+    """Fails when a blocked command holds the event loop, or when a frozen subscription is not noticed."""
+    settings = {"redis__url": redis_server.url, "server__stale_after_s": "3"}
+    with Program(tmp_path, "demo", **settings) as program:
+        program.ready()
+        until(lambda: alive(program), program)
+        with connect(f"ws://127.0.0.1:{program.port}/v1/stream/article") as socket:
+            assert orjson.loads(socket.recv(timeout=5))["type"] == "snapshot"
+            redis_server.process.send_signal(signal.SIGSTOP)
+            until(lambda: states(program) == {"stale"}, program, 10)
+            started = time.monotonic()
+            assert program.status("/healthz") == 200
+            assert time.monotonic() - started < 0.5
+            redis_server.process.send_signal(signal.SIGCONT)
+            until(lambda: alive(program), program, 10)
+            seen = {orjson.loads(socket.recv(timeout=5))["type"] for _ in range(5)}
+            assert seen <= {"update", "heartbeat", "snapshot"}
+
+
+def test_full_it_refuses_the_write_and_the_publish_with_it(tmp_path: Path, redis_server: RedisServer) -> None:
+    """Fails when something is published that was not written: stream and snapshot would part."""
+    settings = {"redis__url": redis_server.url, "server__stale_after_s": "3"}
+    with Program(tmp_path, "demo", **settings) as program:
+        program.ready()
+        until(lambda: alive(program), program)
+        admin = redis_client.Redis.from_url(redis_server.url)
+        admin.config_set("maxmemory", "1mb")
+        until(lambda: states(program) == {"stale"}, program, 10)
+        admin.config_set("maxmemory", "0")
+        until(lambda: alive(program), program, 10)
+
+
+def test_of_two_collectors_one_writes_and_the_other_takes_over(tmp_path: Path, redis_server: RedisServer) -> None:
+    """Fails when both write, or when the lease of a killed collector does not end."""
+    settings = {"redis__url": redis_server.url}
+    (tmp_path / "two").mkdir()
+    with Program(tmp_path, "demo", **settings) as first:
+        first.ready()
+        until(lambda: alive(first), first)
+        other = {"redis__data_dir": str(tmp_path / "two")}
+        with Program(tmp_path, "demo", **settings, **other) as second:
+            second.ready()
+            until(lambda: "standing by" in second.log.read_text(encoding="utf-8"), second)
+            admin = redis_client.Redis.from_url(redis_server.url)
+            fence = admin.get("ticker:v1:fence")
+            first.stop(signal.SIGKILL)
+            killed = time.monotonic()
+            until(lambda: admin.get("ticker:v1:fence") != fence, second, 10)
+            until(lambda: alive(second), second, 10)
+            assert time.monotonic() - killed < 8

@@ -38,7 +38,7 @@ SNIPPETS: Final = (
         "스크립트를 넣을 수 없는 곳에 씁니다. 높이를 저절로 맞추려면 같은 페이지에서 widget.js를 함께 불러오세요.",
         (
             '<iframe src="{url}/embed/{board}{query}" title="{title}" width="320" height="{height}" loading="lazy" '
-            'sandbox="{sandbox}"></iframe>'
+            'sandbox="{sandbox}" style="border:0"></iframe>'
         ),
     ),
     (
@@ -90,7 +90,7 @@ def gallery(boards: Mapping[str, Board], *, public_url: str, released: tuple[str
 
 
 def _boards(boards: Iterable[Board]) -> str:
-    return _choice("board", "시세판", tuple((board.name, f"{board.title['ko']} ({board.name})") for board in boards))
+    return _choice("board", "시세판", tuple((board.name, f"{board.name} ({board.quote})") for board in boards))
 
 
 def _choice(name: str, label: str, options: Iterable[tuple[str, str]]) -> str:

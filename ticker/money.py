@@ -67,5 +67,7 @@ def grouped(text: str, digits: int = 0) -> str:
 def signed(text: str, digits: int | str = 2) -> str:
     """A wire percent for readers: "3.8" -> "+3.80%", with digits "trim" -> "+3.8%"; zero carries no sign."""
     value = Decimal(text)
-    shown = plain(value) if digits == "trim" else format(value, f".{digits}f")
+    if digits != "trim":
+        value = value.quantize(Decimal(1).scaleb(-int(digits)), rounding=ROUND_HALF_UP)
+    shown = plain(value) if digits == "trim" else format(abs(value) if not value else value, "f")
     return f"{'+' if value > 0 else ''}{shown}%"

@@ -20,6 +20,11 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 COMMON: Final = {name: value for name, value in HEADERS.items() if name not in {"Cache-Control", "Vary"}}
 ONE_HOUR: Final = 3_600_000
 MOST_POINTS: Final = 1441
+SAFE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+GALLERY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:;"
+    " frame-src 'self'; base-uri 'none'; form-action 'none'"
+)
 FEATURES: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
@@ -163,7 +168,7 @@ class Routes:
     async def gallery(self, request: web.Request) -> web.StreamResponse:
         """`/`: every form and option live, with the snippets to copy."""
         text = page.gallery(self._boards, public_url=public_url(request, self._settings.server))
-        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": GALLERY_POLICY} | SAFE
         return _cached(request, Snapshot(text.encode()), "text/html", headers)
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
@@ -195,9 +200,15 @@ class Routes:
         ancestors = " ".join(self._settings.server.frame_ancestors)
         policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self' '{page.STYLE_HASH}'; connect-src 'self' ws: wss:;"
-            f" base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+            f" img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors};"
+            " require-trusted-types-for 'script'"
         )
-        return {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Permissions-Policy": FEATURES}
+        return {
+            "Cross-Origin-Embedder-Policy": "require-corp",
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "Permissions-Policy": FEATURES,
+        }
 
 
 def thinned(points: list[tuple[int, str]], most: int | None) -> list[tuple[int, str]]:

@@ -41,7 +41,7 @@ async def test_a_host_with_a_strict_policy(tab: Page, speaker: Speaker) -> None:
         tab,
         speaker,
         f'<!doctype html><html lang="ko"><script type="module" src="{other}/widget.js" integrity="sha384-{digest}" '
-        'crossorigin="anonymous"></script><crypto-ticker board="article"></crypto-ticker>',
+        'crossorigin="anonymous"></script><crypto-ticker board="article" interval="200"></crypto-ticker>',
     )
     await expect(tab.locator(ROWS)).to_have_count(23)
     await speaker.push(BTC={"price": "57900000"})
@@ -98,7 +98,7 @@ async def test_a_host_that_styles_tables_its_own_way(tab: Page, speaker: Speaker
 @pytest.mark.parametrize("width", [280, 400])
 async def test_every_form_fits_without_a_scroll_bar(tab: Page, speaker: Speaker, form: str, width: int) -> None:
     await tab.set_viewport_size({"width": width, "height": 900})
-    await tab.goto(f"{speaker.url}/embed/article?form={form}")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200&form={form}")
     await until(lambda: len(speaker.clients) == 1)
     await expect(tab.get_by_role("button", name="일시정지")).to_be_visible()
     await expect(tab.locator(row("BTC"))).to_contain_text("57,895,000")
@@ -107,7 +107,7 @@ async def test_every_form_fits_without_a_scroll_bar(tab: Page, speaker: Speaker,
 
 
 async def test_a_card_draws_the_last_24_hours(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article?form=card&symbols=ETH")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200&form=card&symbols=ETH")
     await expect(tab.locator("svg path")).to_have_count(2)
     await expect(tab.locator(row("ETH"))).to_contain_text("1,914,000원")
     points = await tab.locator("svg path").last.get_attribute("d")
@@ -116,7 +116,7 @@ async def test_a_card_draws_the_last_24_hours(tab: Page, speaker: Speaker) -> No
 
 
 async def test_editors_are_heard_at_once(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await until(lambda: len(speaker.clients) == 1)
     speaker.state.notice = "거래소 <점검> 중"
     speaker.state.hidden = frozenset({"ETH"})
@@ -130,7 +130,7 @@ async def test_editors_are_heard_at_once(tab: Page, speaker: Speaker) -> None:
 
 
 async def test_states_are_said_in_words(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article?columns=price,percent,source,time")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200&columns=price,percent,source,time")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(
         BTC={"state": "stale", "ts": NOON - 86_400_000},

@@ -43,7 +43,8 @@ async def host(tab: Page, speaker: Speaker, html: str, path: str = "/host") -> N
 
 
 ELEMENT = (
-    '<!doctype html><script type="module" src="/widget.js"></script><crypto-ticker board="article"></crypto-ticker>'
+    '<!doctype html><script type="module" src="/widget.js"></script>'
+    '<crypto-ticker board="article" interval="200"></crypto-ticker>'
 )
 
 
@@ -67,7 +68,7 @@ async def test_the_table_is_there_with_scripts_off_and_the_same_with_scripts_on(
 
 
 async def test_rows_are_adopted_and_move(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await tab.evaluate("document.querySelector('[data-symbol=BTC]').mine = true")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(BTC={"price": "57900000", "change_pct": "-0.01", "ts": NOON + 1000}, XLM={"change_pct": None})
@@ -80,7 +81,7 @@ async def test_rows_are_adopted_and_move(tab: Page, speaker: Speaker) -> None:
 
 
 async def test_an_element_without_markup_builds_the_same_table(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     wanted = await table(tab)
     await host(tab, speaker, ELEMENT)
     await expect(tab.locator(ROWS)).to_have_count(23)
@@ -94,7 +95,7 @@ async def test_one_socket_for_every_element_of_a_board(tab: Page, speaker: Speak
 
 
 async def test_a_server_restart_is_survived(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.stop()
     await expect(tab.locator(".ct-banner")).to_have_text("연결 끊김")
@@ -107,7 +108,7 @@ async def test_a_server_restart_is_survived(tab: Page, speaker: Speaker) -> None
 
 
 async def test_a_gap_in_seq_asks_for_everything_once(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(skip=1, BTC={"price": "57910000"})
     await expect(tab.locator(row("BTC"))).to_contain_text("57,910,000")
@@ -115,7 +116,7 @@ async def test_a_gap_in_seq_asks_for_everything_once(tab: Page, speaker: Speaker
 
 
 async def test_goodbye_is_obeyed(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.say({"type": "bye", "reason": "restart", "retry_ms": 1500})
     said = asyncio.get_running_loop().time()
@@ -125,7 +126,7 @@ async def test_goodbye_is_obeyed(tab: Page, speaker: Speaker) -> None:
 
 async def test_without_websockets_server_sent_events_and_without_them_polling(tab: Page, speaker: Speaker) -> None:
     speaker.closed_ways = {"stream"}
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(BTC={"price": "57920000"})
     await expect(tab.locator(row("BTC"))).to_contain_text("57,920,000")
@@ -144,7 +145,7 @@ async def test_without_websockets_server_sent_events_and_without_them_polling(ta
 async def test_the_websocket_is_returned_to(tab: Page, speaker: Speaker) -> None:
     speaker.closed_ways = {"stream"}
     await tab.clock.install()
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await tab.clock.run_for(2_000)
     await until(lambda: speaker.opened["events"] == 1)
     speaker.closed_ways = set()
@@ -158,7 +159,7 @@ async def test_the_websocket_is_returned_to(tab: Page, speaker: Speaker) -> None
 
 async def test_silence_marks_every_price_as_old(tab: Page, speaker: Speaker) -> None:
     await tab.clock.install()
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await until(lambda: len(speaker.clients) == 1)
     await tab.clock.run_for(2_000)
     await tab.evaluate("addEventListener('ticker-stale', () => window.told = true)")
@@ -170,7 +171,7 @@ async def test_silence_marks_every_price_as_old(tab: Page, speaker: Speaker) -> 
 
 
 async def test_the_reader_can_hold_it_still(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await until(lambda: len(speaker.clients) == 1)
     await tab.get_by_role("button", name="일시정지").click()
     await speaker.push(BTC={"price": "57940000"})
@@ -181,7 +182,7 @@ async def test_the_reader_can_hold_it_still(tab: Page, speaker: Speaker) -> None
 
 
 async def test_prices_are_read_out_on_demand(tab: Page, speaker: Speaker) -> None:
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     button = tab.get_by_role("button", name="현재 시세 읽기")
     await button.focus()
     await expect(button).to_be_visible()
@@ -205,7 +206,7 @@ async def test_the_back_button_brings_it_back_alive(tab: Page, speaker: Speaker)
 
 async def test_nothing_shifts(context: BrowserContext, tab: Page, speaker: Speaker) -> None:
     await context.add_init_script(SHIFT)
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await until(lambda: len(speaker.clients) == 1)
     await speaker.push(BTC={"price": "107950000", "change_pct": "12.34"}, ETH={"change_pct": "-0.1"})
     await expect(tab.locator(row("BTC"))).to_contain_text("107,950,000")
@@ -255,7 +256,7 @@ async def test_far_from_the_viewport_nothing_is_connected(tab: Page, speaker: Sp
 
 async def test_a_hidden_page_lets_go_after_five_minutes(tab: Page, speaker: Speaker) -> None:
     await tab.clock.install()
-    await tab.goto(f"{speaker.url}/embed/article")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
     await tab.clock.run_for(2_000)
     await until(lambda: len(speaker.clients) == 1)
     hide = """hidden => {

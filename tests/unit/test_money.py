@@ -100,6 +100,8 @@ def test_prices_for_readers(text: str, digits: int, shown: str) -> None:
         ("5.8", "trim", "+5.8%"),
         ("-6.9", "trim", "-6.9%"),
         ("0", 2, "0.00%"),
+        ("-0.25", 1, "-0.3%"),
+        ("-0.04", 1, "0.0%"),
     ],
 )
 def test_percents_for_readers(text: str, digits: int | str, shown: str) -> None:

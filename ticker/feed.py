@@ -1,72 +1,50 @@
-"""I/O: one exchange's websockets: dial, subscribe, keep alive, watch the data, start again with patience.
+"""I/O: one exchange's connections, one after another for ever: backoff, hand-over, spreading over several.
 
-"Connected" is not "alive": only application data count. The backoff is ours: 0.5 s doubling to 20 s with full jitter,
-reset by a minute of good data, and as long as the venue asks when it says how long.
+The backoff is ours: 0.5 s doubling to 20 s with full jitter, reset by a minute of good data, and as long as the venue
+asks when it says how long. An old connection is replaced before the venue cuts it: the next one delivers first.
 """
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import random
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
-import websockets
-from websockets.asyncio.client import ClientConnection, connect
+import aiohttp
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from ticker.connection import Connection, Record, Silence
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
-from ticker.exchanges.exchange import Frame, Memory, read
-from ticker.model import Goodbye, Instant, Market, Refused, Reply, Suspension, Tick
-from ticker.rest import TOO_MANY, wait_of
+from ticker.exchanges.exchange import PARSE_ERRORS
+from ticker.model import Instant, Market, Suspension, Tick
+from ticker.rest import TOO_MANY, Pace, fetch, wait_of
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 20.0
-GOOD_S: Final = 60.0
-OPEN_S: Final = 10.0
-CLOSE_S: Final = 1.0
-LARGEST: Final = 1024 * 1024
-QUEUE: Final = 16
-FAILURES: Final = (OSError, TimeoutError, WebSocketException)
+GOOD: Final = 60_000
+SELDOM: Final = 10_000
+EXPECTED: Final = (OSError, TimeoutError, WebSocketException, aiohttp.ClientError, BadFrame, Silence)
+"""What ends a connection in this world; anything else is a fault of this program."""
 
 
 class Sink(Protocol):
     """Who is told what happens."""
 
     def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
-        """A connection is subscribed."""
+        """A connection is open; a second one of the same epoch takes over without a gap."""
 
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
-        """A connection ended and left a gap."""
+        """A connection ended and left a gap, or could not be opened."""
 
     def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
         """A price or a change of a market's life."""
 
     def dropped(self, exchange: str, reason: str) -> None:
-        """A frame that could not be read."""
-
-
-class Record(Protocol):
-    """Who writes down the raw frames."""
-
-    def opened(self, exchange: str, conn: str, url: str) -> None:
-        """A connection was opened."""
-
-    def frame(self, exchange: str, conn: str, direction: str, frame: Frame) -> None:
-        """A frame was `sent` or received (`recv`)."""
-
-
-class Silence(Exception):
-    """The connection brought no data for longer than is normal for the venue."""
-
-
-class Retired(Exception):
-    """The connection is to be replaced by a new one, which is opened first."""
+        """`malformed`: a frame that cannot be read. `refused`: a refusal. `error`: a fault of this program."""
 
 
 class Backoff:
@@ -100,6 +78,7 @@ class Feed:
         proxy: str | None = None,
         jitter: Callable[[], float] = random.random,
         record: Record | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.exchange = exchange
         self.markets = markets
@@ -109,136 +88,136 @@ class Feed:
         self._proxy = proxy
         self._backoff = Backoff(jitter)
         self._record = record
-        self._conns = itertools.count(1)
+        self._pace = pace or Pace(exchange.connects_per_s)
+        self._numbers = itertools.count(1)
+        self._epoch = 0
+        self._heir: int | None = None
+        """The number of the connection that is taking over, while it does."""
+        self._moved: set[tuple[str, str]] = set()
+        """The markets that the heir delivers already: what an older connection says of them is old."""
+        self._said: dict[str, int] = {}
+        """Kind of complaint -> when it was last logged."""
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
         while True:
-            wait = await self._life(self._clock().mono)
+            wait = await self._life()
             await asyncio.sleep(wait)
 
-    async def _life(self, epoch: int) -> float:
-        """One unbroken stretch of data, over as many sockets as it takes; returns how long to wait after it."""
-        reason, wait = "closed", 0.0
+    async def _life(self) -> float:
+        """One unbroken stretch of data; how long to wait after it."""
+        self._epoch = self._clock().mono
         try:
-            await self._stretch(epoch)
-        except InvalidStatus as error:
-            reason = f"HTTP {error.response.status_code} at the handshake"
-            if error.response.status_code in TOO_MANY:
-                wait = wait_of(error.response.headers.get("Retry-After"))
-        except (Silence, *FAILURES) as error:
-            reason = f"{type(error).__name__}: {str(error)[:150]}"
-        wait = wait or self._backoff.wait()
-        self._sink.closed(self.exchange.name, self.shard, self._clock(), reason)
-        log.warning("%s: %s; again in %.1f s", self.exchange.name, reason, wait)
-        return wait
+            await self._stretch()
+        except Exception as error:  # noqa: BLE001 - the feed's supervisor: counted, logged, and it begins again
+            reason, asked = self._reason(error)
+            wait = max(asked, self._backoff.wait())
+            self._sink.closed(self.exchange.name, self.shard, self._clock(), reason)
+            log.warning("%s: %s; again in %.1f s", self.exchange.name, reason, wait)
+            return wait
+        return 0.0
 
-    async def _stretch(self, epoch: int) -> None:
-        """Listen on one socket after another: the next one is subscribed before the last one is closed."""
-        last = AsyncExitStack()
-        try:
+    async def _stretch(self) -> None:
+        """One connection after another, each delivering before the last one is closed, until one leaves a gap."""
+        self._settle()
+        async with asyncio.TaskGroup() as tasks:
+            connection = self._connection()
+            task = tasks.create_task(self._carry(connection))
             while True:
-                async with AsyncExitStack() as this:
-                    link = await this.enter_async_context(self._dial())
-                    conn, memory = str(next(self._conns)), Memory()
-                    await self._subscribe(link, conn, memory)
-                    await last.aclose()
-                    with contextlib.suppress(Retired):
-                        await self._listen(link, conn, epoch, memory)
-                    last = this.pop_all()
-        finally:
-            await last.aclose()
+                await connection.retired.wait()
+                last, (connection, task) = task, await self._successor(tasks)
+                last.cancel()
+                self._settle()
 
-    def _dial(self) -> connect:
-        return connect(
-            self.exchange.ws_url,
-            origin=None,
-            open_timeout=OPEN_S,
-            close_timeout=CLOSE_S,
-            ping_interval=None,
-            max_size=LARGEST,
-            max_queue=QUEUE,
-            proxy=self._proxy,
-            user_agent_header="ticker",
-        )
-
-    async def _listen(self, link: ClientConnection, conn: str, epoch: int, memory: Memory) -> None:
-        """Pass on what comes and keep the connection alive, until it ends one way or another."""
-        keeper = asyncio.create_task(self._keep_alive(link))
-        try:
-            await self._receive(link, conn, epoch, memory)
-        finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-
-    async def _subscribe(self, link: ClientConnection, conn: str, memory: Memory) -> None:
-        if self._record:
-            self._record.opened(self.exchange.name, conn, self.exchange.ws_url)
-        for frame in self.exchange.subscribe(self.markets, memory):
-            await self._send(link, conn, frame)
-            await asyncio.sleep(self.exchange.frame_gap_s)
-
-    async def _receive(self, link: ClientConnection, conn: str, epoch: int, memory: Memory) -> None:
-        name, opened = self.exchange.name, self._clock().mono
-        self._sink.opened(name, self.shard, epoch, self._clock())
-        data_at = opened
+    async def _successor(self, tasks: asyncio.TaskGroup) -> tuple[Connection, asyncio.Task[None]]:
+        """The next connection, once it delivers; tried again with patience for as long as the last one lives."""
         while True:
-            patience = self.exchange.silence_s - (self._clock().mono - data_at) / 1000
-            try:
-                async with asyncio.timeout(patience):
-                    frame = await link.recv()
-            except TimeoutError:
-                raise Silence(f"no data for {self.exchange.silence_s:g} s") from None
-            now = self._clock()
-            if self._record:
-                self._record.frame(name, conn, "recv", frame)
-            if await self._take(link, conn, epoch, frame, memory, now):
-                data_at = now.mono
-            if now.mono - opened > GOOD_S * 1000:
-                self._backoff.reset()
-            if self.exchange.max_age_s is not None and now.mono - opened > self.exchange.max_age_s * 1000:
-                raise Retired(f"older than {self.exchange.max_age_s:g} s")
+            await asyncio.sleep(self._backoff.wait())
+            connection = self._connection()
+            self._heir = connection.number
+            task = tasks.create_task(self._attempt(connection))
+            await connection.settled.wait()
+            if connection.live:
+                return connection, task
+            self._settle()
 
-    async def _take(
-        self, link: ClientConnection, conn: str, epoch: int, frame: Frame, memory: Memory, now: Instant
-    ) -> bool:
-        """One frame; whether it brought data."""
+    async def _attempt(self, connection: Connection) -> None:
+        """A successor's life; that it fails before it delivers harms nobody."""
         try:
-            events = read(self.exchange, frame, memory)
-        except BadFrame as error:
-            self._sink.dropped(self.exchange.name, "malformed")
-            log.debug("dropped: %s", error)
-            return False
-        data = False
-        for event in events:
-            if isinstance(event, Tick | Suspension):
-                data = True
-                self._sink.event(self.exchange.name, self.shard, epoch, event, now)
-            elif isinstance(event, Reply):
-                await self._send(link, conn, event.text)
-            elif isinstance(event, Goodbye):
-                raise Retired(event.reason)
-            elif isinstance(event, Refused):
-                self._sink.dropped(self.exchange.name, "refused")
-                log.warning("%s refused a subscription: %r", self.exchange.name, event.reason[:200])
-        return data
+            await self._carry(connection)
+        except Exception as error:
+            if connection.live:
+                raise
+            log.warning("%s: handing over: %s", self.exchange.name, self._reason(error)[0])
+        finally:
+            connection.settled.set()
 
-    async def _send(self, link: ClientConnection, conn: str, frame: str) -> None:
-        if self._record:
-            self._record.frame(self.exchange.name, conn, "sent", frame)
-        await link.send(frame)
+    async def _carry(self, connection: Connection) -> None:
+        url = await self._address()
+        await self._pace.turn()
+        await connection.run(url, self._proxy)
 
-    async def _keep_alive(self, link: ClientConnection) -> None:
-        keepalive = self.exchange.keepalive
-        while True:
-            await asyncio.sleep(keepalive.every_s)
-            try:
-                if keepalive.text is None:
-                    await link.ping()
-                else:
-                    await link.send(keepalive.text(self._clock().wall))
-            except websockets.ConnectionClosed:
+    async def _address(self) -> str:
+        """The URL to dial; some venues give one out by HTTP each time."""
+        exchange = self.exchange
+        if exchange.token is None or exchange.address is None:
+            return exchange.ws_url
+        async with aiohttp.ClientSession() as session:
+            body = await fetch(session, exchange, exchange.token, self._pace, proxy=self._proxy)
+        try:
+            return exchange.address(exchange.ws_url, body)
+        except PARSE_ERRORS as error:
+            raise BadFrame(f"{exchange.token.path}: not a websocket address: {body[:100]!r}") from error
+
+    def _connection(self) -> Connection:
+        number = next(self._numbers)
+        name = f"{self.shard}-{number}-{self._clock().wall}"  # unique in a record file that several runs append to
+        return Connection(self.exchange, self.markets, name, number, self, self._clock, self._record)
+
+    def _settle(self) -> None:
+        """Nobody is taking over (any more)."""
+        self._heir = None
+        self._moved.clear()
+
+    def _reason(self, error: BaseException) -> tuple[str, float]:
+        """Why it ended, in a line, and how many seconds of waiting the venue asks for."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, InvalidStatus):
+            status, header = error.response.status_code, error.response.headers.get("Retry-After")
+            asked = wait_of(header) if header or status in TOO_MANY else 0.0
+            self._pace.hold(asked)
+            return f"HTTP {status} at the handshake", asked
+        if not isinstance(error, EXPECTED):
+            self._sink.dropped(self.exchange.name, "error")
+            log.error("%s: a fault of this program", self.exchange.name, exc_info=error)
+        return f"{type(error).__name__}: {printable(str(error))}", 0.0
+
+    # -- what its connections tell ------------------------------------------------------------------------------------
+
+    def opened(self, _connection: Connection) -> None:
+        """A socket is open and about to be subscribed."""
+        self._sink.opened(self.exchange.name, self.shard, self._epoch, self._clock())
+
+    def heard(self, connection: Connection, event: Tick | Suspension, now: Instant) -> None:
+        """Data; while one connection takes over from another, each market moves over by its first frame."""
+        if self._heir is not None:
+            market = event.symbol, event.quote
+            if connection.number == self._heir:
+                self._moved.add(market)
+            elif market in self._moved:
                 return
+        if connection.good_since is not None and now.mono - connection.good_since >= GOOD:
+            self._backoff.reset()
+        self._sink.event(self.exchange.name, self.shard, self._epoch, event, now)
+
+    def dropped(self, reason: str, detail: str) -> None:
+        """A frame that cannot be read, or a refusal: counted each time, logged now and then."""
+        self._sink.dropped(self.exchange.name, reason)
+        now = self._clock().mono
+        if now - self._said.get(reason, -SELDOM) >= SELDOM:
+            self._said[reason] = now
+            log.warning("%s: %s: %s", self.exchange.name, reason, printable(detail))
 
 
 async def run(
@@ -248,15 +227,22 @@ async def run(
     clock: Callable[[], Instant],
     *,
     proxy: str | None = None,
+    jitter: Callable[[], float] = random.random,
     record: Record | None = None,
 ) -> None:
-    """Every connection an exchange needs for these markets, until cancelled; they are opened one after another."""
+    """Every connection an exchange needs for these markets, until cancelled; dialled as slowly as the venue asks."""
+    pace = Pace(exchange.connects_per_s)
     async with asyncio.TaskGroup() as tasks:
         for shard, some in enumerate(shards(exchange, markets)):
-            tasks.create_task(Feed(exchange, some, shard, sink, clock, proxy=proxy, record=record).run())
-            await asyncio.sleep(1 / exchange.connects_per_s)
+            feed = Feed(exchange, some, shard, sink, clock, proxy=proxy, jitter=jitter, record=record, pace=pace)
+            tasks.create_task(feed.run())
 
 
 def shards(exchange: Exchange, markets: Sequence[Market]) -> list[Sequence[Market]]:
     """The markets of each connection."""
     return [markets[i : i + exchange.most_markets] for i in range(0, len(markets), exchange.most_markets)]
+
+
+def printable(text: str) -> str:
+    """A stranger's words as part of one log line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:200])

@@ -69,5 +69,5 @@ def signed(text: str, digits: int | str = 2) -> str:
     value = Decimal(text)
     if digits != "trim":
         value = value.quantize(Decimal(1).scaleb(-int(digits)), rounding=ROUND_HALF_UP)
-    shown = plain(value) if digits == "trim" else format(abs(value) if not value else value, "f")
+    shown = plain(value) if digits == "trim" else format(value or abs(value), "f")
     return f"{'+' if value > 0 else ''}{shown}%"

@@ -1,6 +1,7 @@
 """I/O: polite HTTP requests to an exchange: paced, bounded, and obedient when it says to wait."""
 
 import asyncio
+import re
 from typing import Final
 
 import aiohttp
@@ -12,52 +13,68 @@ from ticker.model import Market
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=10)
 LARGEST: Final = 32 * 1024 * 1024
+CHUNK: Final = 64 * 1024
 TOO_MANY: Final = {418, 429}
 BLOCKED_S: Final = 60.0
+LONGEST_HOLD_S: Final = 3600.0
+SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 OK: Final = 200
 
 
 class Pace:
-    """Spaces requests evenly; a wait the venue asked for holds everybody."""
+    """Spaces turns evenly; a wait the venue asked for holds everybody, those included who already wait."""
 
     def __init__(self, per_s: float) -> None:
         self._gap = 1 / per_s
         self._next = 0.0
+        self._held = 0.0
 
     async def turn(self) -> None:
         """Wait for the next turn."""
-        now = asyncio.get_running_loop().time()
-        at = max(self._next, now)
-        self._next = at + self._gap
-        await asyncio.sleep(at - now)
+        clock, at = asyncio.get_running_loop().time, -1.0
+        while at < self._held or at < 0:
+            at = max(self._next, self._held, clock())
+            self._next = at + self._gap
+            await asyncio.sleep(at - clock())
 
     def hold(self, seconds: float) -> None:
         """Nobody's turn comes for this long."""
-        self._next = max(self._next, asyncio.get_running_loop().time() + seconds)
+        self._held = max(self._held, asyncio.get_running_loop().time() + seconds)
 
 
 async def fetch(
     session: aiohttp.ClientSession, exchange: Exchange, request: Request, pace: Pace, *, proxy: str | None = None
 ) -> bytes:
-    """The body of one answer.
+    """The whole body of one answer.
 
-    Raises aiohttp.ClientError, TimeoutError or OSError when there is none, BadFrame when its status is not 200; after
-    429 and 418 the pace waits as long as the venue says.
+    Raises aiohttp.ClientError, TimeoutError or OSError when there is none, BadFrame when its status is not 200 or it is
+    larger than any exchange's; after 429, 418 and every Retry-After the pace waits as long as the venue says.
     """
     await pace.turn()
     url = exchange.rest_url + request.path
     async with session.request(request.method, url, timeout=TIMEOUT, proxy=proxy, allow_redirects=False) as answer:
-        body = await answer.content.read(LARGEST)
-        if answer.status in TOO_MANY:
-            pace.hold(wait_of(answer.headers.get("Retry-After")))
+        body = await _whole(answer, request)
+        wait = answer.headers.get("Retry-After")
+        if answer.status in TOO_MANY or (wait is not None and answer.status != OK):
+            pace.hold(wait_of(wait))
         if answer.status != OK:
             raise BadFrame(f"{request.path[:120]}: HTTP {answer.status} {body[:100]!r}")
         return body
 
 
+async def _whole(answer: aiohttp.ClientResponse, request: Request) -> bytes:
+    """Every chunk of a body: one read of a stream gives only what has arrived."""
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(CHUNK):
+        body += chunk
+        if len(body) > LARGEST:
+            raise BadFrame(f"{request.path[:120]}: an answer of more than {LARGEST} bytes")
+    return bytes(body)
+
+
 def wait_of(header: str | None) -> float:
-    """Seconds of a Retry-After header; a minute where the venue names none."""
-    return float(header) if header and header.isdigit() else BLOCKED_S
+    """Seconds of a Retry-After header, an hour at most; a minute where the venue names no number."""
+    return min(float(header), LONGEST_HOLD_S) if header and SECONDS.fullmatch(header) else BLOCKED_S
 
 
 async def list_markets(

@@ -3,10 +3,12 @@
 Source: https://apidocs.bithumb.com (v2.1.5). What its "change" means: since the close at 00:00 KST; never used here.
 Its public board tells a true rolling 24 hours (`fluctate_24H`, `fluctate_rate_24H`), used until our history covers it.
 
-- Candles' `to` is naive Korean time; a zone in it is an error. Errors come with status 200.
+- Candles' `to` is naive Korean time and exclusive; a zone in it is an error. Errors come with status 200.
+- The options of a subscription are `isOnlySnapshot` and `isOnlyRealtime`; the documented snake case is ignored.
 - A coin below about 100 KRW has a rounded `fluctate_24H`: there the rate itself is used.
 """
 
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
@@ -15,7 +17,7 @@ import orjson
 
 from ticker import money
 from ticker.exchanges import upbit
-from ticker.exchanges.exchange import Candles, Exchange, Keepalive, Request, Rolling
+from ticker.exchanges.exchange import PARSE_ERRORS, Candles, Exchange, Keepalive, Request, Rolling
 from ticker.model import Market
 
 KST: Final = timezone(timedelta(hours=9))
@@ -33,14 +35,18 @@ def parse_rolling(body: bytes) -> dict[str, Decimal]:
     board = orjson.loads(body)
     if board.get("status") != "0000":
         raise ValueError(board.get("message", "not a board"))
-    found = {symbol: _before(row) for symbol, row in board["data"].items() if isinstance(row, dict)}
-    return {symbol: before for symbol, before in found.items() if before is not None}
+    found: dict[str, Decimal] = {}
+    for symbol, row in board["data"].items():
+        with contextlib.suppress(*PARSE_ERRORS):  # `date`, and coins that nobody traded
+            found[symbol] = _before(row)
+    return found
 
 
-def _before(row: dict[str, Any]) -> Decimal | None:
-    last, change, rate = (money.number(row.get(key)) for key in ("closing_price", "fluctate_24H", "fluctate_rate_24H"))
-    if not last or change is None or rate is None or rate <= ALL_OF_IT:
-        return None
+def _before(row: dict[str, Any]) -> Decimal:
+    last = money.price(row["closing_price"])
+    change, rate = money.number(row["fluctate_24H"]), money.number(row["fluctate_rate_24H"])
+    if change is None or rate is None or rate <= ALL_OF_IT:
+        raise ValueError("no change is told")
     before = last - change
     if before > 0 and abs((last - before) / before * 100 - rate) <= ROUNDING:
         return before

@@ -33,7 +33,7 @@ def subscription(codes: list[str]) -> str:
 def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
     """A ticker or a match; an error; everything else (subscriptions, heartbeat, order books, status) is nothing."""
     message = orjson.loads(frame)
-    kind = message["type"]
+    kind = message.get("type")
     if kind in PRICED:
         symbol, quote = message["product_id"].split("-")
         at = message.get("time")

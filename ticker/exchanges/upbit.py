@@ -19,10 +19,13 @@ import orjson
 
 from ticker import money
 from ticker.exchanges.exchange import Candles, Exchange, Frame, Keepalive, Memory, Request
-from ticker.model import Event, Market, Refused, Suspension, Tick
+from ticker.model import SYMBOL, Event, Market, Refused, Suspension, Tick
 
-KEYS: Final = {"ty": "type", "cd": "code", "tp": "trade_price", "ttms": "trade_timestamp", "tms": "timestamp"}
-"""SIMPLE format's short keys of what is read here."""
+DEFAULT: Final = ("code", "trade_price", "trade_timestamp", "timestamp", "is_trading_suspended", "market_state")
+SIMPLE: Final = ("cd", "tp", "ttms", "tms", "its", "ms")
+"""The same fields in the two formats."""
+TRADED: Final = {"ACTIVE", None}
+"""Not traded: PREVIEW, DELISTED. A `delisting_date` only announces a day; trading goes on until then."""
 
 
 def subscription(codes: Sequence[str]) -> str:
@@ -37,26 +40,25 @@ def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
         yield from _message(message)
 
 
-def _message(message: dict[str, Any]) -> Iterator[Event]:
+def _message(message: Any) -> Iterator[Event]:
     if "error" in message:
         yield Refused(str(message["error"].get("name"))[:60])
         return
     kind = message.get("type") or message.get("ty")
     if kind not in {"ticker", "trade"}:
         return
-    if "type" not in message:
-        message = {KEYS.get(key, key): value for key, value in message.items()}
-    quote_, symbol = message["code"].split("-")
-    ts = message.get("trade_timestamp") or message.get("timestamp")
-    if "is_trading_suspended" in message:
-        yield Suspension(symbol, quote_, bool(message["is_trading_suspended"]))
-    yield Tick(symbol, quote_, money.price(message["trade_price"]), ts if isinstance(ts, int) else None)
+    code, price, traded, framed, halted, state = map(message.get, DEFAULT if "type" in message else SIMPLE)
+    quote_, symbol = code.split("-")
+    if halted is not None or state is not None:
+        yield Suspension(symbol, quote_, halted is True or state not in TRADED)
+    ts = traded or framed
+    yield Tick(symbol, quote_, money.price(price), ts if type(ts) is int and ts > 0 else None)
 
 
 def parse_markets(name: str, body: bytes) -> list[Market]:
-    """`/v1/market/all`: a delisted pair is absent, there is no status."""
-    codes = [row["market"] for row in orjson.loads(body)]
-    return [Market(name, symbol, quote_, code) for code in codes for quote_, symbol in [code.split("-")]]
+    """`/v1/market/all`: a delisted pair is absent, there is no status; a name that is no pair's is left out."""
+    pairs = [row["market"].partition("-") for row in orjson.loads(body)]
+    return [Market(name, symbol, q, f"{q}-{symbol}") for q, _, symbol in pairs if SYMBOL.fullmatch(symbol)]
 
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:

@@ -32,21 +32,15 @@ class Member(Protocol):
 
 
 class Message:
-    """One message in the two forms it travels in, each made once."""
+    """One message in the two forms it travels in, made once for all readers."""
 
-    __slots__ = ("_event", "_frame", "payload")
+    __slots__ = ("_event", "frame", "payload")
 
     def __init__(self, payload: bytes) -> None:
         self.payload = payload
-        self._frame: bytes | None = None
+        self.frame = header(0x1, len(payload)) + payload
+        """A websocket text frame as servers send it; an attribute, for it is read once per reader."""
         self._event: bytes | None = None
-
-    @property
-    def frame(self) -> bytes:
-        """A websocket text frame as servers send it."""
-        if self._frame is None:
-            self._frame = header(0x1, len(self.payload)) + self.payload
-        return self._frame
 
     @property
     def event(self) -> bytes:

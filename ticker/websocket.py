@@ -8,8 +8,8 @@ A reader that falls behind gets nothing more until its last frame is out; then i
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
+from os import write
 from typing import Final
 
 from websockets.exceptions import InvalidState
@@ -38,6 +38,7 @@ class WebSocket(asyncio.Protocol):
         "_is_text",
         "_parts",
         "_protocol",
+        "_quiet",
         "_session",
         "_transport",
         "hub",
@@ -56,6 +57,9 @@ class WebSocket(asyncio.Protocol):
         """A ping is out and not answered yet."""
         self._gone = gone
         self._behind = False
+        """It missed a message: it gets a snapshot when it can."""
+        self._quiet = False
+        """Nothing may be written: something waits in the transport, or the end has begun."""
         self._parts: list[bytes] = []
         self._is_text = True
         self._farewell: asyncio.TimerHandle | None = None
@@ -84,34 +88,39 @@ class WebSocket(asyncio.Protocol):
 
     def send(self, message: Message) -> None:
         """Write a message; what does not fit waits in the transport, and nothing follows it until it is out."""
-        if self._behind or self._farewell is not None:
-            return
-        frame = message.frame
-        if self._transport.get_write_buffer_size():
+        if self._quiet:
             self._fall_behind()
             return
+        frame = message.frame
         try:
-            written = os.write(self._fd, frame)
+            written = write(self._fd, frame)
         except BlockingIOError:
             written = 0
         except OSError:
             self._transport.abort()
             return
-        if written < len(frame):
-            self._fall_behind()
+        if written != len(frame):
             self._transport.write(frame[written:])
+            if self._quiet:
+                self._fall_behind()
 
     def say(self, payload: bytes) -> None:
         """An answer for this reader alone."""
         self.send(Message(payload))
 
     def _fall_behind(self) -> None:
-        self._behind = True
-        self.hub.fell_behind(self)
+        if not self._behind and self._farewell is None:
+            self._behind = True
+            self.hub.fell_behind(self)
+
+    def pause_writing(self) -> None:
+        """Something waits in the transport."""
+        self._quiet = True
 
     def resume_writing(self) -> None:
-        """Everything is out: the reader skips to how things are now."""
-        if self._behind:
+        """Everything is out: a reader who fell behind skips to how things are now."""
+        self._quiet = self._farewell is not None
+        if self._behind and not self._quiet:
             self._behind = False
             self.hub.resync(self, self.key)
 
@@ -133,6 +142,7 @@ class WebSocket(asyncio.Protocol):
             self._protocol.send_close(code, reason)
             self._push()
         self._farewell = asyncio.get_running_loop().call_later(FAREWELL_S, self.abort)
+        self._quiet = True
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -188,6 +198,6 @@ class WebSocket(asyncio.Protocol):
         """It is over, one way or another."""
         if self._farewell is not None:
             self._farewell.cancel()
-        self._behind = True
+        self._quiet = self._behind = True
         self.hub.leave(self, self.key)
         self._gone(self)

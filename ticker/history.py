@@ -19,6 +19,15 @@ SCALES: Final = 32
 WIDEST: Final = 1 << 58
 
 
+def pack_text(text: str) -> int:
+    """The sample of a plain price text; the same as `pack`, and fast."""
+    whole, _, fraction = text.partition(".")
+    mantissa = int(whole + fraction)
+    if mantissa < WIDEST and len(fraction) < SCALES:
+        return mantissa * SCALES + len(fraction)
+    return pack(Decimal(text))
+
+
 def pack(price: Decimal) -> int:
     """The price as a positive 64-bit integer; beyond 17 digits or 31 fraction digits it is rounded to fit."""
     _, digits, exponent = price.as_tuple()
@@ -66,15 +75,21 @@ class Series:
 
     def last(self) -> int:
         """The newest known sample; 0 when there is none."""
+        if not self._newest:
+            return 0
         minutes = range(self._newest, self._newest - LENGTH * MINUTE, -MINUTE)
         return next((sample for minute in minutes if (sample := self.get(minute))), 0)
 
     def put(self, minute: int, sample: int) -> bool:
         """Write the sample of a minute; False when it stands there already or the minute is too old to keep."""
-        if minute <= self._newest - LENGTH * MINUTE or self.get(minute) == sample:
+        place = minute // MINUTE % LENGTH
+        if minute != self._newest:
+            if minute <= self._newest - LENGTH * MINUTE or self.get(minute) == sample:
+                return False
+            self._forget_until(minute)
+        elif self._samples[place] == sample:
             return False
-        self._forget_until(minute)
-        self._samples[minute // MINUTE % LENGTH] = sample
+        self._samples[place] = sample
         return True
 
     def _forget_until(self, minute: int) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from ticker import money
 from ticker.exchanges import Exchange
-from ticker.history import minute_of, pack, ref_minute, unpack
+from ticker.history import minute_of, pack_text, ref_minute, unpack
 from ticker.judge import Judge
 from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Tick
 from ticker.premium import Premium
@@ -81,10 +81,11 @@ class Prices:
     def _accept(self, quote: Quote, price: Decimal, ts: int, now: Instant) -> None:
         if price != quote.price:
             quote.guard.accept(price, now.mono)
-            quote.price, quote.text = price, money.plain(price)
+            text = money.plain(price)
+            quote.price, quote.text, quote.sample = price, text, pack_text(text)
         quote.ts, quote.received = ts, now.wall
         minute = minute_of(ts if now.wall - ts < MINUTE else now.wall)
-        self.history.put(quote.market.key, minute, pack(price))
+        self.history.put(quote.key, minute, quote.sample)
         self._mark(quote)
 
     def suspension(self, exchange: str, symbol: str, quote: str, *, suspended: bool) -> None:
@@ -127,7 +128,8 @@ class Prices:
                 continue
             quote = self.quotes.watch(market)
             quote.price = quote.guard.good = Decimal(row.price)
-            quote.text, quote.ts, quote.received = row.price, row.ts or 0, row.received_ts or 0
+            quote.text, quote.sample = row.price, pack_text(row.price)
+            quote.ts, quote.received = row.ts or 0, row.received_ts or 0
             age = max(0, now.wall - quote.received)
             quote.link.last_data = max(quote.link.last_data or 0, now.mono - age)
             quote.link.good_since = now.mono - RETURN_AFTER

@@ -51,7 +51,7 @@ class Market(Struct, frozen=True):
         return f"{self.exchange}:{self.symbol}/{self.quote}"
 
 
-class Tick(Struct, frozen=True):
+class Tick(Struct, frozen=True, gc=False):
     """One price of one market, as a frame told it."""
 
     symbol: str
@@ -79,7 +79,7 @@ class Goodbye(Struct, frozen=True):
     reason: str
 
 
-class Suspension(Struct, frozen=True):
+class Suspension(Struct, frozen=True, gc=False):
     """The exchange says that trading of a market has stopped (`suspended`) or goes on."""
 
     symbol: str
@@ -91,7 +91,7 @@ Event: TypeAlias = Tick | Reply | Refused | Goodbye | Suspension
 """What one received frame can mean; acks, heartbeats and foreign channels mean nothing at all."""
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """What a reader sees of one symbol; the object of CONTRACT section 3 without `name`, which depends on the language.
 
     The field order is the wire's. `premium_pct` is left out unless the board asks for it.

@@ -13,6 +13,8 @@ NUMBER: Final = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?(?:[eE][-+]?\d{1,2})?", re
 """A number on a wire. `Decimal` alone would take "NaN", "1_000", " 1 " and full-width digits."""
 LOWEST: Final = Decimal("1e-15")
 HIGHEST: Final = Decimal("1e15")
+SMALLEST: Final = float(LOWEST)
+GREATEST: Final = float(HIGHEST)
 CENT: Final = Decimal("0.01")
 WIDE: Final = Context(prec=60)
 
@@ -30,6 +32,8 @@ def number(value: object) -> Decimal | None:
 
 def price(value: object) -> Decimal:
     """The price in a JSON number or text; ValueError when it is not a number between 1e-15 and 1e15."""
+    if type(value) is float and SMALLEST <= value <= GREATEST:
+        return Decimal(repr(value))
     found = number(value)
     if found is None or not LOWEST <= found <= HIGHEST:
         message = f"not a price: {value!r:.40}"

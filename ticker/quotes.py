@@ -10,7 +10,7 @@ from typing import Final
 
 from ticker.exchanges import Exchange
 from ticker.guard import Guard
-from ticker.history import History, minute_of, pack
+from ticker.history import History, minute_of
 from ticker.model import DAY, MINUTE, Held, Instant, Market
 
 NOBODY: Final = -2
@@ -57,17 +57,20 @@ class Quote:
         "guard",
         "halted",
         "held",
+        "key",
         "link",
         "market",
         "price",
         "received",
         "ref",
+        "sample",
         "text",
         "ts",
     )
 
     def __init__(self, market: Market, link: Link) -> None:
         self.market = market
+        self.key = market.key
         self.link = link
         self.guard = Guard()
         self.held: Held | None = None
@@ -77,6 +80,8 @@ class Quote:
         """Since when the complete market lists lack it, ms since the epoch."""
         self.price: Decimal | None = None
         self.text: str | None = None
+        self.sample = 0
+        """The price as history keeps it."""
         self.ts = 0
         self.received = 0
         self.epoch = -1
@@ -181,5 +186,5 @@ class Quotes:
             if quote.price is None or quote.epoch != quote.link.epoch or not quote.link.fresh(now):
                 self.history.put(key, ended, 0)  # nobody watched to its end: candles may fill it
             elif not self.history.series[key].get(ended):
-                self.history.put(key, ended, pack(quote.price))
+                self.history.put(key, ended, quote.sample)
         return True

@@ -4,6 +4,7 @@ Unknown names are an error that names the nearest known one, so that a typing er
 """
 
 import difflib
+import ipaddress
 import json
 import os
 import re
@@ -113,7 +114,7 @@ KRW: Final = BoardSettings(
         *("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "TRX", "LINK", "XLM", "BCH"),
         *("SUI", "HBAR", "AVAX", "SHIB", "DOT", "UNI", "NEAR", "APT", "ETC", "ATOM"),
     ],
-    sources=["upbit", "bithumb"],
+    sources=["upbit", "bithumb", "coinone", "korbit", "gopax"],
 )
 DEFAULT_BOARDS: Final = {"krw": KRW}
 BOARD_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -130,6 +131,7 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
         for entry, values in dict(table.get(section) or {}).items():
             _convert(values, kind, f"{section}.{entry}.")
     settings: Settings = _convert(table, Settings, "")
+    _check_networks(settings.server.trusted_proxies)
     boards(settings)
     proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
     if settings.network.proxy is None and proxy:
@@ -142,6 +144,14 @@ def _convert(values: Any, kind: Any, where: str) -> Any:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(where + _sentence(str(error))) from None
+
+
+def _check_networks(networks: list[str]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            _fail(f"server.trusted_proxies: {network!r} is not an address or a network such as 10.0.0.0/8")
 
 
 def boards(settings: Settings) -> dict[str, Board]:

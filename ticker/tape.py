@@ -1,21 +1,30 @@
 """I/O: record files: raw frames as one JSON object a line.
 
 `{"t": unix seconds, "dir": "open|sent|recv", "exchange"?, "conn"?, "url"?, "frame": "binary"?, "gzip_b64"?, "text"?}`
+
+`gzip_b64` holds the very bytes of a binary frame that is not text (exchanges send only gzip so); `text` beside it is
+what a person reads. Without it `text` is the frame.
 """
 
 import base64
-import gzip
+import contextlib
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final, Literal
 
+import msgspec
 import orjson
 from msgspec import Struct
 
 from ticker.errors import UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.exchanges.exchange import Frame
+
+GZIP: Final = 31
+"""zlib's word for a gzip header and trailer."""
+READABLE: Final = 1024 * 1024
 
 
 class Line(Struct, frozen=True):
@@ -24,7 +33,20 @@ class Line(Struct, frozen=True):
     t: float
     exchange: str
     conn: str
+    """The connection it came by: frames of one are read with one memory."""
     frame: Frame
+
+
+class Row(Struct, frozen=True):
+    """One line of a file, as it stands there."""
+
+    t: float
+    dir: Literal["open", "sent", "recv"]
+    exchange: str | None = None
+    conn: str | int | None = None
+    frame: str | None = None
+    gzip_b64: bytes | None = None
+    text: str | None = None
 
 
 def decode(path: Path, exchange: str | None = None) -> Iterator[Line]:
@@ -32,38 +54,38 @@ def decode(path: Path, exchange: str | None = None) -> Iterator[Line]:
 
     Raises UsageError that names the file and the line.
     """
+    opened = 0
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip() and (found := _line(line, f"{path}:{number}", exchange)) is not None:
-                    yield found
+            for number, text in enumerate(file, 1):
+                if text.strip():
+                    row = _row(text, f"{path}:{number}")
+                    opened += row.dir == "open"
+                    if row.dir == "recv":
+                        yield _line(row, exchange, opened, f"{path}:{number}")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
 
 
-def _line(line: bytes, where: str, exchange: str | None) -> Line | None:
+def _row(text: bytes, where: str) -> Row:
     try:
-        fields = orjson.loads(line)
-        if fields["dir"] != "recv":
-            return None
-        frame, t = _frame(fields), float(fields["t"])
-    except (ValueError, LookupError, TypeError, EOFError, OSError) as error:
-        raise UsageError(f"{where}: not a line of a record file: {str(error)[:80]}") from None
-    name = fields.get("exchange", exchange)
+        return msgspec.json.decode(text, type=Row)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: not a line of a record file: {error}") from None
+
+
+def _line(row: Row, exchange: str | None, opened: int, where: str) -> Line:
+    name = row.exchange or exchange
     if name is None:
         raise UsageError(f"{where}: the line does not say whose frame it is: add --exchange NAME")
     if name not in EXCHANGES:
-        raise UsageError(f"{where}: there is no exchange {str(name)[:40]!r}")
-    return Line(t, name, str(fields.get("conn", "")), frame)
-
-
-def _frame(fields: dict[str, Any]) -> Frame:
-    if "gzip_b64" in fields:
-        return base64.b64decode(fields["gzip_b64"], validate=True)
-    text = fields["text"]
-    if not isinstance(text, str):
-        raise TypeError("text is not text")
-    return text.encode() if fields.get("frame") == "binary" else text
+        raise UsageError(f"{where}: there is no exchange {name[:40]!r}")
+    frame = row.text if row.gzip_b64 is None else row.gzip_b64
+    if frame is None:
+        raise UsageError(f"{where}: the line has no frame, neither `text` nor `gzip_b64`")
+    if isinstance(frame, str) and row.frame == "binary":
+        frame = frame.encode()
+    return Line(row.t, name, f"#{opened}" if row.conn is None else str(row.conn), frame)
 
 
 class Recorder:
@@ -94,8 +116,9 @@ class Recorder:
 
 def _binary(frame: bytes) -> dict[str, str]:
     """Binary frames that are text stay readable; all others are kept as they are."""
-    try:
+    with contextlib.suppress(UnicodeDecodeError):
         return {"text": frame.decode()}
-    except UnicodeDecodeError:
-        whole = frame if frame[:2] == b"\x1f\x8b" else gzip.compress(frame)
-        return {"gzip_b64": base64.b64encode(whole).decode()}
+    kept = {"gzip_b64": base64.b64encode(frame).decode()}
+    with contextlib.suppress(zlib.error, UnicodeDecodeError):
+        kept["text"] = zlib.decompressobj(GZIP).decompress(frame, READABLE).decode()
+    return kept

@@ -15,7 +15,7 @@ def written(tmp_path: Path, text: str) -> str:
 def test_without_a_file_there_is_the_board_krw() -> None:
     board = boards(load(environment={}))["krw"]
     assert board.symbols[:3] == ("BTC", "ETH", "XRP")
-    assert board.sources == ("upbit", "bithumb")
+    assert board.sources == ("upbit", "bithumb", "coinone", "korbit", "gopax")
     assert (board.quote, board.timezone) == ("KRW", "Asia/Seoul")
     assert board.names["XRP"] == {"ko": "리플", "en": "XRP"}
     assert board.names["BCH"]["ko"] == "비트코인 캐시"
@@ -61,6 +61,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[boards.'A b']\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\n", "a board's name is"),
         ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\ntimezone='Moon'\n", "no time zone 'Moon'"),
         ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\ntitle={fr='x'}\n", "no language 'fr'"),
+        ("[server]\ntrusted_proxies=['10.0.0.0/8','proxy']\n", "server.trusted_proxies: 'proxy' is not an address or"),
+        ("[server]\ntrusted_proxies=['10.0.0.0/33']\n", "server.trusted_proxies: '10.0.0.0/33' is not an address or"),
         ("server = 1\n", "server: expected `object`, got `int`"),
         ("[server\n", "ticker.toml"),
     ],

@@ -8,7 +8,7 @@ since `o`, the price exactly 24 hours ago, renewed each second; used until our h
 - `BREAK` is a pause as well as the state of most delisted markets. A market younger than a day begins at trade 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from ticker.exchanges import pairs
 from ticker.exchanges.exchange import Candles, Exchange, Frame, Keepalive, Memory, Request, Rolling
 from ticker.model import MINUTE, SYMBOL, Event, Goodbye, Market, Refused, Tick
 
-FIELDS: Final = {"24hrTicker": ("c", "E"), "24hrMiniTicker": ("c", "E"), "trade": ("p", "T"), "aggTrade": ("p", "T")}
+PRICES: Final = {"24hrTicker": "c", "24hrMiniTicker": "c", "trade": "p", "aggTrade": "p"}
 CHUNK: Final = 100
 
 
@@ -29,24 +29,24 @@ def _subscriptions(markets: Sequence[Market], _memory: Memory) -> list[str]:
     return [orjson.dumps({"method": "SUBSCRIBE", "params": some, "id": i}).decode() for i, some in enumerate(chunks, 1)]
 
 
-def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
+def parse(frame: Frame, _memory: Memory) -> list[Event]:
     """A ticker or trade, alone, in a list, or wrapped with its stream's name; an error; an announced shutdown."""
     message = orjson.loads(frame)
     data = message.get("data") or message.get("event") or message if isinstance(message, dict) else message
-    for row in data if isinstance(data, list) else (data,):
-        yield from _event(row)
+    return [event for row in data for event in _row(row)] if isinstance(data, list) else _row(data)
 
 
-def _event(row: dict[str, Any]) -> Iterator[Event]:
+def _row(row: dict[str, Any]) -> list[Event]:
     kind = row.get("e")
-    if kind in FIELDS:
-        price, ts = (row[key] for key in FIELDS[kind])
-        yield Tick(*pairs.split(row["s"]), money.price(price), ts if isinstance(ts, int) else None)
-    elif kind == "serverShutdown":
-        yield Goodbye(kind)
-    elif "error" in row or "msg" in row:
-        error = row.get("error") or row
-        yield Refused(f"{error.get('code')} {error.get('msg')}"[:60])
+    if kind in PRICES:
+        ts = row.get("T") or row.get("E")
+        return [
+            Tick(*pairs.split(row["s"]), money.price(row[PRICES[kind]]), ts if type(ts) is int and ts > 0 else None)
+        ]
+    if kind == "serverShutdown":
+        return [Goodbye(kind)]
+    error = row.get("error") or ("msg" in row and row)
+    return [Refused(f"{error.get('code')} {error.get('msg')}"[:60])] if error else []
 
 
 def parse_markets(body: bytes) -> list[Market]:

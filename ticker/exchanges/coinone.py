@@ -39,7 +39,7 @@ def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
         data = message["data"]
         ts = data.get("timestamp")
         symbol, quote = data["target_currency"].upper(), data["quote_currency"].upper()
-        yield Tick(symbol, quote, money.price(data[key]), ts if isinstance(ts, int) else None)
+        yield Tick(symbol, quote, money.price(data[key]), ts if type(ts) is int and ts > 0 else None)
 
 
 def parse_markets(body: bytes) -> list[Market]:

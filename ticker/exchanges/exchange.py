@@ -109,7 +109,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
 def read(exchange: Exchange, frame: Frame, memory: Memory) -> list[Event]:
     """What a received frame means; BadFrame when it is malformed, whatever the way."""
     try:
-        return list(exchange.parse(frame, memory))
+        events = exchange.parse(frame, memory)
+        return events if type(events) is list else list(events)
     except PARSE_ERRORS as error:
         message = f"{exchange.name}: {type(error).__name__}: {frame[:200]!r:.200}"
         raise BadFrame(message) from error

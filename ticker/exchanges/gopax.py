@@ -45,7 +45,7 @@ def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
     elif kind == PUBLIC_TRADE:
         symbol, quote = body["tradingPairName"].split("-")
         at = body.get("occurredAt")
-        ts = round(at * 1000) if isinstance(at, int | float) else None
+        ts = round(at * 1000) if type(at) in {int, float} and at > 0 else None
         yield Tick(symbol, quote, money.price(body["price"]), ts)
 
 
@@ -55,7 +55,7 @@ def _ticks(rows: Iterable[dict[str, Any]]) -> Iterator[Tick]:
         if row.get("last"):
             symbol, quote = row["tradingPairName"].split("-")
             ts = row.get("lastTraded")
-            yield Tick(symbol, quote, money.price(row["last"]), ts if isinstance(ts, int) and ts > 0 else None)
+            yield Tick(symbol, quote, money.price(row["last"]), ts if type(ts) is int and ts > 0 else None)
 
 
 def parse_markets(body: bytes) -> list[Market]:

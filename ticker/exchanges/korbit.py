@@ -30,7 +30,7 @@ def _pair(code: str) -> tuple[str, str]:
 
 
 def _time(*found: object) -> int | None:
-    return next((ts for ts in found if isinstance(ts, int) and ts > 0), None)
+    return next((ts for ts in found if type(ts) is int and ts > 0), None)
 
 
 def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
@@ -38,7 +38,7 @@ def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
     message = orjson.loads(frame)
     if "status" in message:
         if message["status"] != "success":
-            yield Refused(f"{message.get('code')}: {message.get('message')}"[:60])
+            yield Refused(str(message.get("message") or message.get("code"))[:60])
         return
     kind, data = message["type"], message.get("data")
     if kind == "ticker":

@@ -8,7 +8,7 @@ the close at 00:00 UTC (09:00 KST). It is never used here.
 - Minutes without trades have no candle; `to` is exclusive and UTC.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -23,8 +23,8 @@ from ticker.model import SYMBOL, Event, Market, Refused, Suspension, Tick
 
 DEFAULT: Final = ("code", "trade_price", "trade_timestamp", "timestamp", "is_trading_suspended", "market_state")
 SIMPLE: Final = ("cd", "tp", "ttms", "tms", "its", "ms")
-"""The same fields in the two formats."""
-TRADED: Final = {"ACTIVE", None}
+PRICED: Final = frozenset({"ticker", "trade"})
+TRADED: Final = frozenset({"ACTIVE", None})
 """Not traded: PREVIEW, DELISTED. A `delisting_date` only announces a day; trading goes on until then."""
 
 
@@ -33,26 +33,31 @@ def subscription(codes: Sequence[str]) -> str:
     return orjson.dumps([{"ticket": str(uuid4())}, {"type": "ticker", "codes": codes}, {"format": "DEFAULT"}]).decode()
 
 
-def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
-    """A ticker or trade frame in DEFAULT or SIMPLE form, alone or in a list; an error; or `{"status":"UP"}`."""
+def parse(frame: Frame, memory: Memory) -> list[Event]:
+    """A ticker or trade frame in DEFAULT or SIMPLE form, alone or in a list; an error; or `{"status":"UP"}`.
+
+    `memory` holds whether each code was traded when last seen: only a change is an event.
+    """
     data = orjson.loads(frame)
-    for message in data if isinstance(data, list) else (data,):
-        yield from _message(message)
+    if isinstance(data, list):
+        return [event for message in data for event in _message(message, memory)]
+    return _message(data, memory)
 
 
-def _message(message: Any) -> Iterator[Event]:
+def _message(message: Any, memory: Memory) -> list[Event]:
     if "error" in message:
-        yield Refused(str(message["error"].get("name"))[:60])
-        return
+        return [Refused(str(message["error"].get("name"))[:60])]
     kind = message.get("type") or message.get("ty")
-    if kind not in {"ticker", "trade"}:
-        return
+    if kind not in PRICED:
+        return []
     code, price, traded, framed, halted, state = map(message.get, DEFAULT if "type" in message else SIMPLE)
-    quote_, symbol = code.split("-")
-    if halted is not None or state is not None:
-        yield Suspension(symbol, quote_, halted is True or state not in TRADED)
-    ts = traded or framed
-    yield Tick(symbol, quote_, money.price(price), ts if type(ts) is int and ts > 0 else None)
+    (quote_, symbol), ts = code.split("-"), traded or framed
+    tick = Tick(symbol, quote_, money.price(price), ts if type(ts) is int and ts > 0 else None)
+    stopped = halted is True or state not in TRADED
+    if (halted is None and state is None) or memory.get(code) is stopped:
+        return [tick]
+    memory[code] = stopped
+    return [Suspension(symbol, quote_, stopped), tick]
 
 
 def parse_markets(name: str, body: bytes) -> list[Market]:
@@ -63,13 +68,10 @@ def parse_markets(name: str, body: bytes) -> list[Market]:
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
     """Minute candles, newest first, silent minutes absent."""
-    return [
-        (
-            round(datetime.fromisoformat(row["candle_date_time_utc"]).replace(tzinfo=UTC).timestamp()) * 1000,
-            money.price(row["trade_price"]),
-        )
-        for row in orjson.loads(body)
+    rows = [
+        (datetime.fromisoformat(f"{row['candle_date_time_utc']}Z"), row["trade_price"]) for row in orjson.loads(body)
     ]
+    return [(round(minute.timestamp()) * 1000, money.price(price)) for minute, price in rows]
 
 
 def _candles(market: Market, end: int, count: int) -> Request:

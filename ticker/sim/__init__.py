@@ -6,24 +6,30 @@ from typing import Final
 from ticker.model import Board, Instant
 from ticker.names import name
 from ticker.settings import KRW, TITLES
-from ticker.sim import bithumb, upbit
+from ticker.sim import binance, bithumb, coinbase, coinone, gopax, korbit, upbit
 from ticker.sim.venue import Protocol, Venue
 from ticker.sim.venue import serve as serve
 from ticker.sim.world import ARTICLE
 from ticker.sim.world import World as World
 
-PROTOCOLS: Final[tuple[Protocol, ...]] = (upbit.PROTOCOL, bithumb.PROTOCOL)
+ALL: Final[tuple[Protocol, ...]] = (
+    *(upbit.PROTOCOL, bithumb.PROTOCOL, coinone.PROTOCOL, korbit.PROTOCOL, gopax.PROTOCOL),
+    *(binance.PROTOCOL, coinbase.PROTOCOL),
+)
+PROTOCOLS: Final[dict[str, Protocol]] = {protocol.name: protocol for protocol in ALL}
+DEMO: Final = ("upbit", "bithumb")
+"""The exchanges of the demo."""
 
 
 def venues(world: World, clock: Callable[[], Instant]) -> list[Venue]:
-    """Every simulated exchange over one world."""
-    return [Venue(protocol, world, clock) for protocol in PROTOCOLS]
+    """The simulated exchanges of a world."""
+    return [Venue(PROTOCOLS[name], world, clock) for name in world.coins]
 
 
 def boards() -> dict[str, Board]:
     """The boards of the demo: the article's sidebar first, then `krw`."""
     article = _board("article", tuple(ARTICLE), ("bithumb",), "trim")
-    return {"article": article, "krw": _board("krw", tuple(KRW.symbols), tuple(KRW.sources), 2)}
+    return {"article": article, "krw": _board("krw", tuple(KRW.symbols), DEMO, 2)}
 
 
 def _board(board: str, symbols: tuple[str, ...], sources: tuple[str, ...], digits: int | str) -> Board:

@@ -48,7 +48,7 @@ PROTOCOL: Final = Protocol(
     name="bithumb",
     path="/websocket/v1",
     message=upbit.message,
-    frame=lambda coin, _client, first: orjson.dumps(upbit.ticker(coin, upbit.KST, first)),
+    frame=lambda coin, client, first: upbit.frame(coin, client, upbit.KST, first=first),
     routes={
         "/v1/market/all": upbit.markets,
         "/v1/candles/minutes/1": candles,

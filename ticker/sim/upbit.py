@@ -7,14 +7,21 @@ import orjson
 from aiohttp import web
 
 from ticker.model import MINUTE
-from ticker.sim.venue import Client, Protocol, Venue
+from ticker.sim.venue import Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
 KST: Final = timezone(timedelta(hours=9))
+KINDS: Final = {"ticker", "trade", "orderbook"}
+"""What may be subscribed; only tickers are sent."""
+SHORT: Final = {
+    "type": "ty", "code": "cd", "trade_price": "tp", "trade_date": "tdt", "trade_time": "ttm", "stream_type": "st",
+    "trade_timestamp": "ttms", "market_state": "ms", "is_trading_suspended": "its", "delisting_date": "dd",
+    "market_warning": "mw", "timestamp": "tms",
+}
 MOST_CANDLES: Final = 200
 
 
-def message(venue: Venue, client: Client, text: str) -> list[str | bytes] | None:
+def message(venue: Venue, client: Client, text: str) -> Frames:
     """`PING`, or one array that names a ticket, types with codes, and a format."""
     if text == "PING":
         return [b'{"status":"UP"}']
@@ -23,6 +30,7 @@ def message(venue: Venue, client: Client, text: str) -> list[str | bytes] | None
         first = [venue.protocol.frame(coin, client, True) for code, coin in venue.coins.items() if code in client.codes]
         return [] if venue.faults.silent else first
     client.codes.clear()
+    client.closing = True
     return [orjson.dumps({"error": {"name": problem or "INVALID_PARAM", "message": "잘못된 요청입니다."}})]
 
 
@@ -35,9 +43,11 @@ def _subscribe(venue: Venue, client: Client, text: str) -> str | None:
     if not isinstance(parts, list) or not any("ticket" in part for part in parts):
         return "NO_TICKET"
     wanted = [part for part in parts if "type" in part]
-    if not wanted:
-        return "NO_TYPE"
-    client.codes = {code for part in wanted for code in part.get("codes", ()) if code in venue.coins}
+    if not wanted or not all(part.get("codes") for part in wanted):
+        return "NO_CODES" if wanted else "NO_TYPE"
+    if any(part["type"] not in KINDS for part in wanted):
+        return "INVALID_PARAM"
+    client.codes = {code for part in wanted if part["type"] == "ticker" for code in part["codes"]} & venue.coins.keys()
     client.simple = any(part.get("format") == "SIMPLE" for part in parts)
     return None
 
@@ -59,6 +69,21 @@ def ticker(coin: Coin, zone: timezone, first: bool) -> dict[str, Any]:
         "timestamp": coin.ts + 40,
         "stream_type": "SNAPSHOT" if first else "REALTIME",
     }
+
+
+def frame(coin: Coin, client: Client, zone: timezone, *, first: bool) -> bytes:
+    """A ticker in the format the client asked for."""
+    fields = ticker(coin, zone, first)
+    return orjson.dumps({SHORT[key]: value for key, value in fields.items()} if client.simple else fields)
+
+
+def tickers(venue: Venue, request: web.Request) -> web.Response:
+    """`/v1/ticker?markets=`: one unknown code fails the whole call."""
+    codes = request.query.get("markets", "").split(",")
+    if not venue.coins.keys() >= set(codes):
+        return web.json_response({"error": {"name": 404, "message": "Code not found"}}, status=404)
+    rows = [ticker(venue.coins[code], UTC, True) | {"market": code} for code in codes]
+    return web.json_response(body=orjson.dumps(rows))
 
 
 def markets(venue: Venue, _request: web.Request) -> web.Response:
@@ -101,8 +126,8 @@ PROTOCOL: Final = Protocol(
     name="upbit",
     path="/websocket/v1",
     message=message,
-    frame=lambda coin, _client, first: orjson.dumps(ticker(coin, UTC, first)),
-    routes={"/v1/market/all": markets, "/v1/candles/minutes/1": candles},
+    frame=lambda coin, client, first: frame(coin, client, UTC, first=first),
+    routes={"/v1/market/all": markets, "/v1/ticker": tickers, "/v1/candles/minutes/1": candles},
     rest_per_s=10,
     connects_per_s=5,
 )

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -16,7 +16,10 @@ from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import Instant
 from ticker.sim.world import Coin, World
 
-IDLE_S: Final = 60.0
+Frames: TypeAlias = list[str | bytes]
+
+HALF: Final = b"\x82\x7e\x04\x00" + b'{"type":"ticker","code":"'
+"""The head of a binary frame of 1,024 bytes and its first few."""
 STEP_S: Final = 0.05
 SECOND: Final = 1000
 
@@ -33,16 +36,23 @@ class Faults:
         """Sent instead of each data frame."""
         self.reject: int | None = None
         """HTTP status for every websocket handshake and REST request."""
+        self.retry_after = "1"
+        """The Retry-After header that goes with it."""
+        self.farewell: int | None = None
+        """The code of a close instead of the answer to a subscription, as during maintenance."""
 
 
 class Client:
     """One websocket connection and what it has subscribed to."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
         self.socket = socket
+        self.transport = transport
         self.codes: set[str] = set()
         self.simple = False
         self.received: list[str] = []
+        self.closing = False
+        """Close after the answers, as an error demands."""
 
 
 class Protocol(msgspec.Struct, frozen=True):
@@ -50,13 +60,24 @@ class Protocol(msgspec.Struct, frozen=True):
 
     name: str
     path: str
-    message: Callable[["Venue", Client, str], list[str | bytes] | None]
-    """A text frame from a client -> the answers; None: send them and close, as the last error demands."""
+    message: Callable[["Venue", Client, str], Frames]
+    """A text frame from a client -> the answers."""
     frame: Callable[[Coin, Client, bool], str | bytes]
     """The data frame of a coin for a client; True for the first one after a subscription."""
     routes: Mapping[str, Callable[["Venue", web.Request], web.Response]]
+    """Path -> answer, whatever the method."""
     rest_per_s: int
+    """Requests per second and path; one more is answered by 429, three times as many by a block."""
     connects_per_s: int
+    idle_s: float = 60.0
+    """A client that sends nothing, not even a ping, is cut after this long."""
+    hello: Callable[["Venue", Client], Frames] = lambda _venue, _client: []
+    """What a connection is greeted with."""
+    beat: Callable[["Venue", Client], Frames] = lambda _venue, _client: []
+    """What the exchange says every `beat_s` on its own: heartbeats, pings that want an answer."""
+    beat_s: float = 0.0
+    goodbye: Callable[["Venue"], Frames] = lambda _venue: []
+    """How it announces that it will close."""
 
 
 class Venue:
@@ -64,8 +85,7 @@ class Venue:
 
     def __init__(self, protocol: Protocol, world: World, clock: Callable[[], Instant]) -> None:
         self.protocol = protocol
-        self.world = world
-        self.clock = clock
+        self.world, self.clock = world, clock
         self.faults = Faults()
         self.clients: set[Client] = set()
         self.dials: deque[int] = deque(maxlen=10_000)
@@ -83,7 +103,7 @@ class Venue:
         app = web.Application()
         app.router.add_get(self.protocol.path, self._websocket)
         for path in self.protocol.routes:
-            app.router.add_get(path, self._rest)
+            app.router.add_route("*", path, self._rest)
         return app
 
     async def publish(self, coin: Coin) -> None:
@@ -95,51 +115,86 @@ class Venue:
         """One data frame, unless a fault is on."""
         if self.faults.silent:
             return
-        frame = self.faults.garbage or self.protocol.frame(coin, client, first)
         with contextlib.suppress(ConnectionError):
-            await _send(client.socket, frame)
+            await _send(client.socket, self.faults.garbage or self.protocol.frame(coin, client, first))
 
     async def drop(self) -> None:
         """Cut every connection without a farewell."""
         for client in list(self.clients):
-            if client.socket._req is not None and client.socket._req.transport is not None:  # noqa: SLF001
-                client.socket._req.transport.abort()  # noqa: SLF001
+            client.transport.abort()
+
+    async def cut(self) -> None:
+        """Cut every connection in the middle of a frame."""
+        for client in list(self.clients):
+            client.transport.write(HALF)
+            client.transport.close()
+
+    async def close(self, code: int) -> None:
+        """Close every connection with a code, as before maintenance."""
+        for client in list(self.clients):
+            await client.socket.close(code=code, message=b"maintenance")
+
+    async def announce(self) -> None:
+        """Tell every client that its connection will be closed."""
+        for client in list(self.clients):
+            await _send(client.socket, *self.protocol.goodbye(self))
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         now = self.clock().mono
         self.dials.append(now)
         if self.faults.reject:
-            return web.Response(status=self.faults.reject)
+            return self._rejected()
         most, span = (1, 10_000) if "Origin" in request.headers else (self.protocol.connects_per_s, 1_000)
         if sum(now - dial < span for dial in self.dials) > most:
             return web.Response(status=429)
         socket = web.WebSocketResponse(autoping=True, compress=True)
         await socket.prepare(request)
-        client = Client(socket)
+        assert request.transport is not None  # noqa: S101 - it was just written to
+        client = Client(socket, request.transport)
         self.clients.add(client)
         try:
-            await self._converse(client)
+            async with asyncio.TaskGroup() as tasks:
+                beating = tasks.create_task(self._beat(client))
+                await self._converse(client)
+                beating.cancel()
+        except* ConnectionError:
+            pass  # the client has gone
         finally:
             self.clients.discard(client)
         return socket
 
+    async def _beat(self, client: Client) -> None:
+        while self.protocol.beat_s:
+            await asyncio.sleep(self.protocol.beat_s)
+            await _send(client.socket, *self.protocol.beat(self, client))
+
     async def _converse(self, client: Client) -> None:
+        await _send(client.socket, *self.protocol.hello(self, client))
         while True:
-            message = await client.socket.receive(timeout=IDLE_S)
+            try:
+                message = await client.socket.receive(timeout=self.protocol.idle_s)
+            except TimeoutError:
+                client.transport.abort()
+                return
             if message.type is not WSMsgType.TEXT:
                 return
             client.received.append(message.data)
+            if self.faults.farewell:
+                await client.socket.close(code=self.faults.farewell, message=b"maintenance")
+                return
             answers = self.protocol.message(self, client, message.data)
-            for answer in answers or ():
-                await _send(client.socket, answer)
-            if answers is None or (self.faults.refuse and not client.codes):
+            await _send(client.socket, *answers)
+            if client.closing or (self.faults.refuse and not client.codes):
                 await client.socket.close(code=1000)
                 return
+
+    def _rejected(self) -> web.Response:
+        return web.Response(status=self.faults.reject or 503, headers={"Retry-After": self.faults.retry_after})
 
     async def _rest(self, request: web.Request) -> web.Response:
         """Answer within the limit of the path's group; 429 beyond it, 418 for those who go on."""
         if self.faults.reject:
-            return web.Response(status=self.faults.reject, headers={"Retry-After": "1"})
+            return self._rejected()
         now = self.clock().mono
         if now < self._blocked:
             return web.Response(status=418)
@@ -153,11 +208,12 @@ class Venue:
         return self.protocol.routes[request.match_info.route.resource.canonical](self, request)  # type: ignore[union-attr]
 
 
-async def _send(socket: web.WebSocketResponse, frame: str | bytes) -> None:
-    if isinstance(frame, str):
-        await socket.send_str(frame)
-    else:
-        await socket.send_bytes(frame)
+async def _send(socket: web.WebSocketResponse, *frames: str | bytes) -> None:
+    for frame in frames:
+        if isinstance(frame, str):
+            await socket.send_str(frame)
+        else:
+            await socket.send_bytes(frame)
 
 
 @contextlib.asynccontextmanager

@@ -39,10 +39,13 @@ for name, rows in pairs(cjson.decode(ARGV[3])) do
 end
 local slots = cjson.decode(ARGV[4])
 for i = 1, #slots, 2 do redis.call('HSET', p .. 'slots', slots[i], slots[i + 1]) end
-local minutes = {}
+local minutes, last = {}, redis.call('HLEN', p .. 'slots') * 8 - 1
 for at = 1, #ARGV[5], 20 do
   local minute, slot = struct.unpack('<i8i4', ARGV[5], at)
   local key = p .. 'minute:' .. string.format('%d', minute)
+  if not minutes[key] and redis.call('EXISTS', key) == 0 then
+    redis.call('SETRANGE', key, last, '\\0')  -- made in its full size at once: growing would double it
+  end
   redis.call('SETRANGE', key, slot * 8, string.sub(ARGV[5], at + 12, at + 19))
   minutes[key] = minute
 end

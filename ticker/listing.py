@@ -37,10 +37,11 @@ def choose(wanted: set[tuple[str, str]], listed: Iterable[Market]) -> tuple[list
     for symbol, quote in sorted(wanted):
         renamed = RENAMED.get(symbol, symbol)
         market = found.get((symbol, quote))
-        if market is not None:
-            markets.append(market)
-        elif (renamed, quote) in found and (renamed, quote) not in wanted:
-            markets.append(msgspec.structs.replace(found[renamed, quote], symbol=symbol, listed=renamed))
-        else:
+        later = found.get((renamed, quote)) if renamed != symbol and (renamed, quote) not in wanted else None
+        if later is not None and (market is None or (market.suspended and not later.suspended)):
+            market = msgspec.structs.replace(later, symbol=symbol, listed=renamed)
+        if market is None:
             absent.append(f"{symbol}/{quote}")
+        else:
+            markets.append(market)
     return markets, absent

@@ -35,6 +35,14 @@ def test_a_renamed_coin_is_found_under_its_new_symbol_and_shown_under_ours() -> 
     assert prices.rows["krw"]["EOS"].price == "700"
 
 
+def test_a_renamed_coin_is_found_although_its_old_market_is_still_listed_as_stopped() -> None:
+    stopped = msgspec.structs.replace(make_market("alpha", "KLAY"), suspended=True)
+    markets, _ = choose({("KLAY", "KRW")}, [stopped, make_market("alpha", "KAIA")])
+    assert [(m.symbol, m.listed) for m in markets] == [("KLAY", "KAIA")]
+    markets, _ = choose({("KLAY", "KRW"), ("KAIA", "KRW")}, [stopped, make_market("alpha", "KAIA")])
+    assert [(m.symbol, m.listed) for m in markets] == [("KAIA", None), ("KLAY", None)]
+
+
 def test_a_market_that_vanishes_is_stale_and_after_a_day_delisted_and_may_come_back() -> None:
     prices = Prices({"krw": make_board("BTC", "ETH", sources=("alpha",))}, EXCHANGES, 15)
     both = [make_market("alpha", "BTC"), make_market("alpha", "ETH")]

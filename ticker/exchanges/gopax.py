@@ -44,9 +44,8 @@ def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
         yield from _ticks(body.values())
     elif kind == PUBLIC_TRADE:
         symbol, quote = body["tradingPairName"].split("-")
-        at = body.get("occurredAt")
-        ts = round(at * 1000) if type(at) in {int, float} and at > 0 else None
-        yield Tick(symbol, quote, money.price(body["price"]), ts)
+        at = money.number(body.get("occurredAt"))
+        yield Tick(symbol, quote, money.price(body["price"]), round(at * 1000) if at and at > 0 else None)
 
 
 def _ticks(rows: Iterable[dict[str, Any]]) -> Iterator[Tick]:

@@ -1,0 +1,115 @@
+"""The servers compared, each pushing one 180-byte update: `servers.py NAME PORT UPDATES_PER_SECOND`."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import uvloop
+from aiohttp import web
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+
+from ticker import door
+from ticker.hub import Hub
+from ticker.model import Board, BoardState, Row
+from ticker.settings import Server, Settings
+
+
+class Nothing:
+    """What Redis would answer; nobody asks here."""
+
+    async def history(self, _board: Board, _symbol: str) -> None:
+        return None
+
+    async def sources(self) -> dict[str, Any]:
+        return {}
+
+    async def holds(self) -> list[Any]:
+        return []
+
+
+def update(number: int) -> bytes:
+    ts = time.monotonic_ns()
+    row = {"symbol": "BTC", "price": str(57_000_000 + number), "change_pct": "3.79", "ts": ts, "ref": "55780000"}
+    return orjson.dumps({"type": "update", "board": "krw", "seq": number, "ts": ts, "rows": [row], "x": "x" * 20})
+
+
+async def paced(rate: float, push: Callable[[int], None]) -> None:
+    due = time.monotonic()
+    for number in range(1, sys.maxsize):
+        due = max(due + 1 / rate, time.monotonic())
+        await asyncio.sleep(due - time.monotonic())
+        push(number)
+
+
+async def ticker(port: int, rate: float) -> None:
+    settings = Settings(server=Server(port=port, flush_ms=0, max_clients=20_000, handshakes_per_s=1_000_000))
+    names = {"BTC": {"ko": "BTC", "en": "BTC"}}
+    hub = Hub({"krw": Board("krw", "KRW", ("BTC",), ("upbit",), {"ko": "", "en": ""}, names)}, settings.server)
+    hub.replace("krw", BoardState(1, 1))
+    opened = await door.serve(hub, settings, Nothing())
+
+    def push(number: int) -> None:
+        ts = time.monotonic_ns()
+        hub.update("krw", number, ts, [Row("BTC", str(57_000_000 + number), 0, str(number), str(number), ts=ts)])
+
+    async with asyncio.TaskGroup() as tasks:
+        for work in (hub.run(), opened.run(), paced(rate, push)):
+            tasks.create_task(work)
+
+
+async def websockets_broadcast(port: int, rate: float) -> None:
+    readers: set[ServerConnection] = set()
+
+    async def stay(reader: ServerConnection) -> None:
+        readers.add(reader)
+        try:
+            await reader.wait_closed()
+        finally:
+            readers.discard(reader)
+
+    async with serve(stay, "127.0.0.1", port, compression=None, ping_interval=None, open_timeout=60):
+        await paced(rate, lambda number: broadcast(readers, update(number).decode()))
+
+
+async def aiohttp_send(port: int, rate: float) -> None:
+    readers: set[web.WebSocketResponse] = set()
+
+    async def stay(request: web.Request) -> web.WebSocketResponse:
+        reader = web.WebSocketResponse(compress=False)
+        await reader.prepare(request)
+        readers.add(reader)
+        try:
+            async for _ in reader:
+                pass
+        finally:
+            readers.discard(reader)
+        return reader
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", stay)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port, backlog=4096).start()
+    due = time.monotonic()
+    for number in range(1, sys.maxsize):
+        due = max(due + 1 / rate, time.monotonic())
+        await asyncio.sleep(due - time.monotonic())
+        text = update(number).decode()
+        for reader in list(readers):
+            await reader.send_str(text)
+
+
+SERVERS: dict[str, tuple[Callable[[int, float], Awaitable[None]], Callable[[], asyncio.AbstractEventLoop]]] = {
+    "ticker": (ticker, uvloop.new_event_loop),
+    "websockets-uvloop": (websockets_broadcast, uvloop.new_event_loop),
+    "websockets-asyncio": (websockets_broadcast, asyncio.new_event_loop),
+    "aiohttp-uvloop": (aiohttp_send, uvloop.new_event_loop),
+}
+
+if __name__ == "__main__":
+    work, loop = SERVERS[sys.argv[1]]
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(work(int(sys.argv[2]), float(sys.argv[3])))  # type: ignore[arg-type]

@@ -80,7 +80,10 @@ def wait_of(header: str | None) -> float:
 async def list_markets(
     session: aiohttp.ClientSession, exchange: Exchange, pace: Pace, *, proxy: str | None = None
 ) -> list[Market]:
-    """The complete market list; raises what `fetch` raises, and BadFrame when an answer is not a list."""
+    """The complete market list; raises what `fetch` raises, and BadFrame when an answer is not a list, or names nobody.
+
+    An empty list would mean that everything was delisted: no exchange has ever said so in earnest.
+    """
     found: list[Market] = []
     for request in exchange.markets:
         body = await fetch(session, exchange, request, pace, proxy=proxy)
@@ -88,4 +91,6 @@ async def list_markets(
             found += exchange.parse_markets(body)
         except PARSE_ERRORS as error:
             raise BadFrame(f"{request.path[:120]}: not a market list: {body[:100]!r}") from error
+    if not found:
+        raise BadFrame(f"{exchange.markets[0].path[:120]}: an empty market list")
     return found

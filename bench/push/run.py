@@ -69,7 +69,8 @@ def main() -> None:
     result = {"setting": setting, "medians": medians, "rounds": rounds}
     (RESULTS / "push.json").write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
     print(
-        "| server | CPU µs | user µs | vs C | KiB/conn | handshake µs | p99 ms |\n| --- | --- | --- | --- | --- | --- | --- |"
+        "| server | CPU µs | user µs | vs C | KiB/conn | handshake µs | p99 ms |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |"
     )
     for name, m in sorted(medians.items(), key=lambda pair: pair[1]["cpu_us"]):
         print(

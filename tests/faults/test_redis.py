@@ -135,3 +135,25 @@ def test_of_two_collectors_one_writes_and_the_other_takes_over(tmp_path: Path, r
             until(lambda: admin.get("ticker:v1:fence") != fence, second, 10)
             until(lambda: alive(second), second, 10)
             assert time.monotonic() - killed < 8
+
+
+def test_a_private_redis_that_crashes_is_started_again_and_one_told_to_stop_stops_the_program(tmp_path: Path) -> None:
+    """Fails when nobody looks after the private server."""
+    with Program(tmp_path, "demo", server__stale_after_s="3") as program:
+        program.ready()
+        until(lambda: alive(program), program)
+        tasks = Path(f"/proc/{program.process.pid}/task")
+
+        def server() -> int | None:
+            children = " ".join((task / "children").read_text(encoding="utf-8") for task in tasks.iterdir())
+            return int(children.split()[0]) if children.split() else None
+
+        crashed = server()
+        assert crashed
+        os.kill(crashed, signal.SIGKILL)
+        until(lambda: server() not in {None, crashed}, program)
+        until(lambda: alive(program) and whole(program), program)
+        told = server()
+        assert told
+        os.kill(told, signal.SIGTERM)
+        assert program.process.wait(10) == 0

@@ -5,6 +5,7 @@ It keeps an append-only file, ends with this process even when that is killed wi
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import logging
 import os
@@ -33,12 +34,9 @@ log = logging.getLogger(__name__)
 @contextlib.contextmanager
 def server(data_dir: Path, *, empty: bool = False) -> Iterator[str]:
     """Run a private server in this directory, emptied first if asked; yields its URL, stops it at the end."""
-    data_dir = data_dir.resolve()
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(f"redis.data_dir {data_dir}: {error.strerror}; choose another directory") from None
-    with _locked(data_dir), tempfile.TemporaryDirectory(prefix="ticker-") as short:
+    with tempfile.TemporaryDirectory(prefix="ticker-") as short, contextlib.ExitStack() as stack:
+        data_dir = _writable(data_dir.resolve(), Path(short))
+        stack.enter_context(_locked(data_dir))
         if empty:
             _empty(data_dir)
         place = data_dir / "redis.sock"
@@ -52,6 +50,21 @@ def server(data_dir: Path, *, empty: bool = False) -> Iterator[str]:
         finally:
             address.unlink(missing_ok=True)
             keeper.stop()
+
+
+def _writable(data_dir: Path, otherwise: Path) -> Path:
+    """The data directory; on a read-only file system a temporary one, with a warning."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        (data_dir / LOCK).touch()
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise StartError(f"redis.data_dir {data_dir}: {error.strerror}; choose another directory") from None
+        log.warning(
+            "redis.data_dir %s is read-only: prices are not kept over a restart; mount a volume there", data_dir
+        )
+        return otherwise
+    return data_dir
 
 
 class _Keeper:

@@ -44,7 +44,7 @@ async def test_the_collector_writes_the_server_reads_and_cannot_write(tmp_path: 
             assert await reader.holds() == []
             for attempt in (("SET", "ticker:v1:fence", 1), ("PUBLISH", "ticker:v1:updates", "x"), ("FLUSHALL",)):
                 with pytest.raises(NoPermissionError):
-                    await reader._redis.execute_command(*attempt)
+                    await reader._redis.execute_command(*attempt)  # type: ignore[no-untyped-call]
             with pytest.raises(NoPermissionError):
                 await writer._redis.set("other", 1)
             await updates.aclose()  # type: ignore[attr-defined]

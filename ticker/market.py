@@ -216,7 +216,8 @@ class Prices:
         return max(own, money.decimals(Decimal(step))) if step else own
 
     def _step(self, quote: Quote) -> str | None:
-        table = self.exchanges[quote.market.exchange].tick_table
+        exchange = self.exchanges[quote.market.exchange]
+        table = exchange.tick_table if quote.market.quote == exchange.quotes[0] else ()
         return next((step for least, step in table if quote.price is not None and quote.price >= Decimal(least)), None)
 
     def _mark(self, quote: Quote) -> None:

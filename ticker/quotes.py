@@ -174,6 +174,7 @@ class Quotes:
             if quote.link is link:
                 for minute in range(minute_of(link.last_wall or now.wall), now.wall, MINUTE):
                     self.history.put(quote.market.key, minute, 0)
+        link.last_wall = 0  # what candles fill from here on stays
 
     def roll(self, now: Instant) -> bool:
         """Whether a minute has ended: silent markets keep their price into it, unwatched ones do not know it."""

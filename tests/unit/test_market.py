@@ -166,6 +166,16 @@ def test_after_a_cut_the_minutes_since_the_last_data_are_unknown() -> None:
     assert prices.history.series["alpha:BTC/KRW"].get(T) == 0
 
 
+def test_a_failed_dial_during_an_outage_does_not_undo_what_candles_filled() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 1_000)
+    prices.quotes.cut("alpha", 0, at(70_000))
+    prices.history.fill("alpha:BTC/KRW", [(T, D(100)), (T + MINUTE, D(101))], T + 3 * MINUTE)
+    prices.quotes.cut("alpha", 0, at(190_000))
+    series = prices.history.series["alpha:BTC/KRW"]
+    assert [series.get(T), series.get(T + MINUTE), series.get(T + 3 * MINUTE)] == [pack(D(100)), pack(D(101)), 0]
+
+
 def test_a_tick_of_the_next_minute_does_not_hide_the_end_of_the_last() -> None:
     prices = made("BTC")
     prices.roll(at(0))

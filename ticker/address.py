@@ -3,23 +3,11 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, TypeAlias
+from typing import TypeAlias
 
 from ticker.settings import Server
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Request(Protocol):
-    """What is read of a request, whichever library read it."""
-
-    @property
-    def headers(self) -> Any:
-        """Its headers."""
-
-    @property
-    def remote(self) -> str | None:
-        """The address of the other end."""
 
 
 def client_of(peer: str, forwarded: str, trusted: Sequence[str]) -> str:
@@ -29,30 +17,42 @@ def client_of(peer: str, forwarded: str, trusted: Sequence[str]) -> str:
     """
     hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     while hops and is_trusted(peer, tuple(trusted)):
-        peer = hops.pop()
+        peer = _without_port(hops.pop())
     return _counted(peer)
 
 
 def is_trusted(peer: str, trusted: tuple[str, ...]) -> bool:
     """Whether an address lies in one of these networks."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    return any(address in network for network in _networks(trusted))
+    address = _read(peer) if trusted else None
+    return address is not None and any(address in network for network in _networks(trusted))
 
 
-def public_url(request: Request, server: Server) -> str:
-    """Scheme, host and path prefix under which readers reach us, without a slash at the end."""
+def public_url(headers: Mapping[str, str], peer: str, server: Server) -> str:
+    """Scheme, host and path prefix under which readers reach us, without a slash at the end.
+
+    `headers` are known by their names in lower case; `peer` is the other end of the connection.
+    """
     if server.public_url:
         return server.public_url.rstrip("/")
-    headers: Mapping[str, str] = request.headers
-    host, scheme, prefix = headers.get("Host", ""), "http", ""
-    if is_trusted(request.remote or "", tuple(server.trusted_proxies)):
-        host = headers.get("X-Forwarded-Host", host)
-        scheme = headers.get("X-Forwarded-Proto", scheme)
-        prefix = headers.get("X-Forwarded-Prefix", "")
+    host, scheme, prefix = headers.get("host", ""), "http", ""
+    if is_trusted(peer, tuple(server.trusted_proxies)):
+        host = _first(headers.get("x-forwarded-host", "")) or host
+        scheme = _first(headers.get("x-forwarded-proto", ""))
+        prefix = headers.get("x-forwarded-prefix", "")
     return f"{'https' if scheme == 'https' else 'http'}://{host}{prefix.rstrip('/')}"
+
+
+def may_listen(headers: Mapping[str, str], peer: str, server: Server) -> bool:
+    """Whether the page that asks may open a stream.
+
+    No origin, `null` (sandboxed iframes) and our own always may.
+    """
+    origin = headers.get("origin", "null").lower()
+    if origin == "null" or "*" in server.allowed_origins:
+        return True
+    if _host(origin) in {headers.get("host", "").lower(), _host(public_url(headers, peer, server))}:
+        return True
+    return origin in {allowed.lower().rstrip("/") for allowed in server.allowed_origins}
 
 
 @lru_cache(maxsize=8)
@@ -61,12 +61,32 @@ def _networks(trusted: tuple[str, ...]) -> list[Network]:
 
 
 def _counted(peer: str) -> str:
+    address = _read(peer)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+    return str(address or peer[:45])
+
+
+def _read(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address in a text; one that a socket for both kinds shows as `::ffff:10.0.0.1` is the IPv4 one."""
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:
-        return peer[:45]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write `1.2.3.4:5678` and `[2001:db8::1]:5678`."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+
+
+def _first(values: str) -> str:
+    return values.partition(",")[0].strip()
+
+
+def _host(url: str) -> str:
+    """Host and port of an address, in lower case."""
+    return url.partition("://")[2].partition("/")[0].lower()

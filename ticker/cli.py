@@ -1,20 +1,21 @@
 """I/O: the commands."""
 
-import asyncio
+import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import orjson
 
-from ticker import __version__, logs, money, program, tape
-from ticker.errors import BadFrame, StartError, TickerError, UsageError
+from ticker import __version__, money, program, tape, tools
+from ticker.errors import BadFrame, StartError, UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.exchanges.exchange import Memory, read
 from ticker.model import Tick
-from ticker.settings import Settings, boards, load
+from ticker.settings import boards
+from ticker.start import config_option, settings_of, start
 
 EXIT_USAGE: Final = 2
 
@@ -31,45 +32,7 @@ def cli(context: click.Context, config: str | None) -> None:
     context.obj = config
 
 
-config_option = click.option("--config", metavar="FILE", help="The configuration file.", default=None)
-
-
-def settings_of(context: click.Context, config: str | None) -> Settings:
-    """The settings for a command, with logging set up by them."""
-    settings = load(config or context.obj)
-    logs.setup(settings.log)
-    return settings
-
-
-def start(work: Coroutine[Any, Any, object]) -> None:
-    """Run a process; a single expected failure speaks for the whole group of tasks."""
-    try:
-        with asyncio.Runner(loop_factory=event_loop()) as runner:
-            runner.run(work)
-    except BaseExceptionGroup as group:
-        expected = group.subgroup(TickerError)
-        if expected is None:
-            raise
-        raise _first(expected) from None
-
-
-def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes the fastest event loop that is installed."""
-    try:
-        import uvloop  # noqa: PLC0415 - optional where it does not install
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-@cli.command()
+@cli.command(epilog="Example: TICKER_SERVER__PORT=80 ticker run")
 @config_option
 @click.pass_context
 def run(context: click.Context, config: str | None) -> None:
@@ -77,7 +40,7 @@ def run(context: click.Context, config: str | None) -> None:
     start(program.run(settings_of(context, config)))
 
 
-@cli.command()
+@cli.command(epilog="Example: ticker demo --frozen")
 @config_option
 @click.option("--frozen", is_flag=True, help="Keep the article's 23 rows still.")
 @click.pass_context
@@ -90,7 +53,7 @@ def demo(context: click.Context, config: str | None, frozen: bool) -> None:
     start(program.demo(settings, frozen=frozen))
 
 
-@cli.command()
+@cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker collect")
 @config_option
 @click.pass_context
 def collect(context: click.Context, config: str | None) -> None:
@@ -98,7 +61,7 @@ def collect(context: click.Context, config: str | None) -> None:
     start(program.collect(settings_of(context, config)))
 
 
-@cli.command()
+@cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker serve")
 @config_option
 @click.pass_context
 def serve(context: click.Context, config: str | None) -> None:
@@ -106,7 +69,7 @@ def serve(context: click.Context, config: str | None) -> None:
     start(program.serve(settings_of(context, config)))
 
 
-@cli.command()
+@cli.command(epilog="Example: ticker --config ticker.toml check")
 @config_option
 @click.pass_context
 def check(context: click.Context, config: str | None) -> None:
@@ -116,7 +79,7 @@ def check(context: click.Context, config: str | None) -> None:
     click.echo(f"configuration is fine: boards {', '.join(shown)}")
 
 
-@cli.command()
+@cli.command(epilog="Example: ticker replay frames.jsonl --exchange NAME --json")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
 @click.option("--exchange", help="Whose frames these are, where the lines do not say it.")
 @click.option("--json", "as_json", is_flag=True, help="Print each accepted tick as a JSON line and end.")
@@ -148,7 +111,7 @@ def replay(
         sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
 
 
-@cli.command()
+@cli.command(epilog="Example: ticker record frames.jsonl")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @config_option
 @click.pass_context
@@ -171,15 +134,33 @@ def accepted(files: tuple[Path, ...], exchange: str | None) -> Iterator[tuple[st
                     yield line.exchange, event
 
 
+for command in tools.COMMANDS:
+    cli.add_command(command)
+
+
 def main() -> None:
     """The entry point: one line on stderr and the exit code that says whose fault it was."""
     try:
-        cli()
+        code = cli(prog_name="ticker", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = EXIT_USAGE
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ticker"
+        code = _complain(f"{error.format_message().removesuffix('.')}; see `{where} --help`", EXIT_USAGE)
     except UsageError as error:
-        click.echo(f"ticker: {error}", err=True)
-        sys.exit(EXIT_USAGE)
+        code = _complain(str(error), EXIT_USAGE)
     except StartError as error:
-        click.echo(f"ticker: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        code = _complain(str(error), 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has read enough
+        code = 1
+    except (KeyboardInterrupt, click.Abort):
+        code = 130
+    sys.exit(code)
+
+
+def _complain(sentence: str, code: int) -> int:
+    click.echo(f"ticker: {sentence}", err=True)
+    return code

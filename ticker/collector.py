@@ -64,6 +64,8 @@ class Collector:
         self._clock = clock
         self._proxy = proxy
         self._progress = progress
+        self.batches: collections.Counter[str] = collections.Counter()
+        """How writing a batch ended -> how often."""
         self._outbox = Outbox(self.prices, boards, store, clock)
         self._wake = asyncio.Event()
         self._written = 0
@@ -220,11 +222,13 @@ class Collector:
             except FAILURES as error:
                 await self._endure(error)
             else:
+                self.batches["written"] += 1
                 self._written = self._clock().mono
                 self._accept(accepted)
 
     async def _endure(self, error: BaseException) -> None:
         """A batch could not be written: again in a second, until the lease may have ended."""
+        self.batches["failed"] += 1
         log.warning("redis does not take prices: %s", str(error)[:200])
         if self._clock().mono - self._written > PATIENCE_MS:
             raise LeaseLost("redis has not taken a batch for too long")

@@ -7,6 +7,7 @@ import orjson
 
 from ticker import wire
 from ticker.hub import Busy
+from ticker.model import Board
 from ticker.query import MOST_SYMBOLS, Refusal, board_of, language_of, sorted_out
 
 if TYPE_CHECKING:
@@ -20,22 +21,21 @@ LONGEST_ID: Final = 64
 class Session:
     """The commands of one reader."""
 
-    __slots__ = ("_count", "_since", "_socket")
+    __slots__ = ("_heard", "_socket")
 
     def __init__(self, socket: "WebSocket") -> None:
         self._socket = socket
-        self._since = 0.0
-        self._count = 0
+        self._heard: list[float] = []
+        """When the last messages came, the oldest first."""
 
     def count(self) -> bool:
         """One more message; False when there were too many and the reader is closed."""
         now = time.monotonic()
-        if now - self._since > SPAN_S:
-            self._since, self._count = now, 0
-        self._count += 1
-        if self._count > MOST_MESSAGES:
+        self._heard = [at for at in self._heard if now - at < SPAN_S]
+        if len(self._heard) >= MOST_MESSAGES:
             self._socket.close(4029, "too many messages")
             return False
+        self._heard.append(now)
         return True
 
     def command(self, text: bytes) -> None:
@@ -54,7 +54,7 @@ class Session:
             case "subscribe":
                 self._subscribe(command)
             case "snapshot":
-                self._socket.hub.resync(self._socket, self._socket.key)
+                self._socket.hub.resync(self._socket)
             case "ping":
                 id_ = command.get("id")
                 short = isinstance(id_, int | float) or (isinstance(id_, str) and len(id_) <= LONGEST_ID)
@@ -65,33 +65,40 @@ class Session:
     def _subscribe(self, command: dict[str, Any]) -> None:
         hub, socket = self._socket.hub, self._socket
         board = board_of(hub.configured, self._board(command))
-        symbols: tuple[str, ...] | None = None
-        rejected: list[str] = []
-        if (wanted := command.get("symbols")) is not None:
-            if not isinstance(wanted, list) or len(wanted) > MOST_SYMBOLS:
-                raise Refusal("too_many", f"symbols is a list of at most {MOST_SYMBOLS}")
-            symbols, rejected = sorted_out(board, wanted)
-            if not symbols:
-                raise Refusal("unknown_symbol", f"board {board.name} has none of these symbols")
+        symbols, rejected = _choice(board, command.get("symbols"))
         language = language_of({"lang": command["lang"]}) if isinstance(command.get("lang"), str) else socket.language
         interval = command.get("interval_ms")
         key = hub.key(board.name, symbols, interval if isinstance(interval, int) and interval > 0 else None)
         hub.make_room(key)
-        before, socket.language = socket.key, language
+        socket.language = language
         socket.say(wire.subscribed(board.name, symbols or board.symbols, rejected))
-        if key != before:
-            hub.move(socket, before, key)
+        if key != socket.key:
+            hub.move(socket, key)
         else:
-            hub.resync(socket, key)
+            hub.resync(socket)
 
     def _board(self, command: dict[str, Any]) -> str:
         name, quote = command.get("board"), command.get("quote")
-        if isinstance(name, str):
-            return name
-        if isinstance(quote, str):
+        if name is not None:
+            return str(name)
+        if quote is not None:
             found = (board.name for board in self._socket.hub.configured.values() if board.quote == quote)
-            return next(found, f"of quote {quote[:12]}")
+            return next(found, f"of quote {str(quote)[:12]}")
         return self._socket.key.board
+
+
+def _choice(board: Board, wanted: Any) -> tuple[tuple[str, ...] | None, list[str]]:
+    """The symbols a command asks for, None for all of them, and those the board does not have."""
+    if wanted is None or wanted == []:
+        return None, []
+    if not isinstance(wanted, list):
+        raise Refusal("bad_json", "symbols is a list")
+    if len(wanted) > MOST_SYMBOLS:
+        raise Refusal("too_many", f"at most {MOST_SYMBOLS} symbols")
+    symbols, rejected = sorted_out(board, wanted)
+    if not symbols:
+        raise Refusal("unknown_symbol", f"board {board.name} has none of these symbols")
+    return symbols, rejected
 
 
 def _object(text: bytes) -> dict[str, Any]:

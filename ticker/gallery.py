@@ -10,6 +10,7 @@ from typing import Final
 
 from ticker.look import COLUMNS
 from ticker.model import Board
+from ticker.style import RELEASED
 from ticker.words import WORDS
 
 ROW_PX: Final = 33
@@ -67,10 +68,10 @@ CHOICES: Final = (
 )
 
 
-def gallery(boards: Mapping[str, Board], *, public_url: str, released: tuple[str, str] | None = None) -> str:
+def gallery(boards: Mapping[str, Board], *, public_url: str, released: tuple[str, str] | None = RELEASED) -> str:
     """The page, with every snippet built from `public_url`.
 
-    `released` is a kept file's name and its integrity (`widget.0a1b2c3d.js`, `sha384-…`); without it nothing is pinned.
+    `released` is a kept file's name and its integrity (`widget.0a1b2c3d4e5f.js`, `sha384-…`); None: nothing to pin.
     """
     board = next(iter(boards.values()))
     controls = _boards(boards.values()) + "".join(_choice(*choice) for choice in CHOICES) + _columns() + _texts()

@@ -1,9 +1,9 @@
 """Readers who get the same bytes: one board, one choice of symbols, one interval, one sequence of numbers."""
 
-from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from ticker import wire
+from ticker.message import Message
 from ticker.model import Board, BoardState, Language, Row
 
 
@@ -21,42 +21,18 @@ class Member(Protocol):
 
     language: Language
     key: Key
+    """The very key of its group."""
     seq: int
     """The number of the last message it has; a message that is not newer is not for it."""
 
-    def send(self, message: "Message") -> None:
+    def send(self, message: Message) -> None:
         """Write it now, or fall behind and ask for a snapshot later."""
+
+    def poke(self) -> None:
+        """Look whether what it could not take is out by now."""
 
     def close(self, code: int, reason: str) -> None:
         """End the connection, telling why."""
-
-
-class Message:
-    """One message in the two forms it travels in, made once for all readers."""
-
-    __slots__ = ("_event", "frame", "payload")
-
-    def __init__(self, payload: bytes) -> None:
-        self.payload = payload
-        self.frame = header(0x1, len(payload)) + payload
-        """A websocket text frame as servers send it; an attribute, for it is read once per reader."""
-        self._event: bytes | None = None
-
-    @property
-    def event(self) -> bytes:
-        """A server-sent event."""
-        if self._event is None:
-            self._event = b"data: " + self.payload + b"\n\n"
-        return self._event
-
-
-def header(opcode: int, length: int) -> bytes:
-    """The head of a final, unmasked websocket frame."""
-    if length < 126:  # noqa: PLR2004 - RFC 6455 section 5.2
-        return bytes((0x80 | opcode, length))
-    if length < 1 << 16:
-        return bytes((0x80 | opcode, 126)) + length.to_bytes(2, "big")
-    return bytes((0x80 | opcode, 127)) + length.to_bytes(8, "big")
 
 
 class Group:
@@ -70,6 +46,8 @@ class Group:
         self.told = copy(state)
         """The board as of the last flush."""
         self.changed: set[str] = set()
+        self._symbols = None if key.symbols is None else frozenset(key.symbols)
+        self._place = {symbol: at for at, symbol in enumerate(board.symbols)}
         self.flushed_at = now - key.interval_ms / 1000
         self.spoke_at = now
         self.first = 0
@@ -81,9 +59,11 @@ class Group:
         """When the next flush may be."""
         return self.flushed_at + self.key.interval_ms / 1000
 
-    def concerns(self, symbol: str) -> bool:
-        """Whether its readers see this symbol."""
-        return self.key.symbols is None or symbol in self.key.symbols
+    def note(self, symbols: set[str]) -> bool:
+        """Keep in mind that these rows may have changed; False when its readers see none of them."""
+        concerned = symbols if self._symbols is None else symbols & self._symbols
+        self.changed.update(concerned)
+        return bool(concerned)
 
     def snapshot(self, language: Language) -> Message:
         """The state as of the last flush, with the current number."""
@@ -95,9 +75,9 @@ class Group:
     def update(self, state: BoardState, now: float) -> Message | None:
         """What changed since the last flush; None when all of it changed back."""
         changes = []
-        for symbol in sorted(self.changed, key=self.board.symbols.index):
+        for symbol in sorted(self.changed, key=self._place.__getitem__):
             row, before = state.rows[symbol], self.told.rows.get(symbol) or Row(symbol=symbol)
-            if symbol not in state.hidden and row != before:
+            if symbol not in state.hidden and not wire.same(row, before):
                 changes.append(wire.change(row, before))
                 self.told.rows[symbol] = row
         self.changed.clear()
@@ -131,9 +111,9 @@ def copy(state: BoardState) -> BoardState:
     return BoardState(state.revision, state.ts, dict(state.rows), state.notice, state.frozen, state.hidden)
 
 
-def differing(before: BoardState, now: BoardState) -> Iterable[str]:
+def differing(before: BoardState, now: BoardState) -> set[str]:
     """The symbols whose rows differ."""
-    return [symbol for symbol, row in now.rows.items() if before.rows.get(symbol) != row]
+    return {symbol for symbol, row in now.rows.items() if before.rows.get(symbol) != row}
 
 
 def redecided(before: BoardState, now: BoardState) -> bool:

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from ticker.group import Group, Key, Member, Message, differing, redecided
+from ticker.group import Group, Key, Member, differing, redecided
+from ticker.message import Message
 from ticker.model import Board, BoardState, Row
 from ticker.settings import Server
 
@@ -19,7 +20,8 @@ CHUNK: Final = 500
 MOST_GROUPS: Final = 4096
 HEARTBEAT_S: Final = 10.0
 INTERVALS: Final = (200, 500, 1000, 2000, 5000, 10000, 30000)
-TICK_S: Final = 1.0
+LOOK_S: Final = 1.0
+FAREWELL_S: Final = 2.0
 
 
 class Busy(Exception):
@@ -37,6 +39,12 @@ class Hub:
         """By board: grows whenever what it shows changes."""
         self.counts: Counter[str] = Counter()
         self.heartbeat_s = HEARTBEAT_S
+        self.most_groups = MOST_GROUPS
+        self.chunk = CHUNK
+        self.look_s = LOOK_S
+        """How often it looks for the slow and the silent."""
+        self.farewell_s = FAREWELL_S
+        """How long a reader may take to close its end."""
         self._flush_ms = server.flush_ms
         self._slow_after = server.slow_after_s
         self._silent = False
@@ -55,10 +63,11 @@ class Hub:
     # -- what comes from Redis ----------------------------------------------------------------------------------------
 
     def replace(self, name: str, state: BoardState) -> None:
-        """A board was read as a whole."""
-        known = self.configured[name].names
-        state.rows = {symbol: self._seen(row) for symbol, row in state.rows.items() if symbol in known}
+        """A board was read as a whole; a row that is missing (Redis came back empty) stays as it was."""
         before = self.boards.get(name)
+        known = self.configured[name].names
+        rows = {symbol: self._seen(row) for symbol, row in state.rows.items() if symbol in known}
+        state.rows = (before.rows if before else {}) | rows
         self.boards[name] = state
         self.versions[name] += 1
         if before is None or redecided(before, state):
@@ -72,28 +81,26 @@ class Hub:
         state = self.boards[name]
         state.revision, state.ts = revision, ts
         known = self.configured[name].names
-        changed = [row for row in rows if row.symbol in known]
-        state.rows.update({row.symbol: self._seen(row) for row in changed})
-        self._changed(name, [row.symbol for row in changed])
+        changed = {row.symbol: self._seen(row) for row in rows if row.symbol in known}
+        state.rows.update(changed)
+        self._changed(name, set(changed))
 
     def silence(self, silent: bool) -> None:
         """The collector stopped (or spoke again): nothing is live while nobody watches."""
         self._silent = silent
         for name, state in self.boards.items():
-            before = dict(state.rows)
-            state.rows = {symbol: self._seen(row) for symbol, row in before.items()}
-            self._changed(name, [symbol for symbol, row in before.items() if state.rows[symbol] != row])
+            changed = {symbol: seen for symbol, row in state.rows.items() if (seen := self._seen(row)) is not row}
+            state.rows.update(changed)
+            self._changed(name, set(changed))
 
     def _seen(self, row: Row) -> Row:
         return msgspec.structs.replace(row, state="stale") if self._silent and row.state == "live" else row
 
-    def _changed(self, name: str, symbols: Iterable[str]) -> None:
+    def _changed(self, name: str, symbols: set[str]) -> None:
         self.versions[name] += 1
-        for symbol in symbols:
-            for group in self._by_board[name].values():
-                if group.concerns(symbol):
-                    group.changed.add(symbol)
-                    self._dirty.add(group)
+        if not symbols:
+            return
+        self._dirty.update(group for group in self._by_board[name].values() if group.note(symbols))
         if self._dirty:
             self._wake.set()
 
@@ -108,8 +115,8 @@ class Hub:
         return Key(board, None if chosen == order else chosen, max(rounded, self._flush_ms))
 
     def make_room(self, key: Key) -> None:
-        """Busy when the group does not exist and there are as many as the hub will keep."""
-        if key not in self._groups and len(self._groups) >= MOST_GROUPS:
+        """Busy when there are as many groups as the hub will keep; whole boards always have room."""
+        if len(self._groups) >= self.most_groups and key.symbols is not None and key not in self._groups:
             raise Busy
 
     def join(self, member: Member, key: Key) -> None:
@@ -120,36 +127,39 @@ class Hub:
             group = Group(key, self.configured[key.board], self.boards[key.board], time.monotonic())
             self._groups[key] = self._by_board[key.board][key] = group
         group.members[member] = None
-        member.key = key
-        self.resync(member, key)
+        member.key = group.key
+        self.resync(member)
 
-    def move(self, member: Member, before: Key, key: Key) -> None:
+    def move(self, member: Member, key: Key) -> None:
         """A reader wants something else."""
-        self.leave(member, before)
+        self.leave(member)
         self.join(member, key)
 
-    def leave(self, member: Member, key: Key) -> None:
+    def leave(self, member: Member) -> None:
         """Forget a reader; a group without readers costs nothing."""
         self._behind.pop(member, None)
-        group = self._groups.get(key)
+        group = self._groups.get(member.key)
         if group is None:
             return
         group.members.pop(member, None)
         if not group.members:
-            del self._groups[key], self._by_board[key.board][key]
+            del self._groups[group.key], self._by_board[group.key.board][group.key]
             self._dirty.discard(group)
             self._anew.discard(group)
 
-    def resync(self, member: Member, key: Key) -> None:
+    def resync(self, member: Member) -> None:
         """Send a reader its group's snapshot."""
-        group = self._groups[key]
-        self._behind.pop(member, None)
+        group = self._groups[member.key]
         member.seq = group.seq
         member.send(group.snapshot(member.language))
 
     def fell_behind(self, member: Member) -> None:
         """A reader cannot take what it is sent; it has `slow_after_s` to catch up."""
         self._behind.setdefault(member, time.monotonic())
+
+    def caught_up(self, member: Member) -> None:
+        """A reader has taken everything."""
+        self._behind.pop(member, None)
 
     def members(self) -> list[Member]:
         """Every reader."""
@@ -167,11 +177,11 @@ class Hub:
         last_look = 0.0
         while True:
             now = time.monotonic()
-            if now - last_look >= TICK_S:
+            if now - last_look >= self.look_s:
                 last_look = now
                 await self._look_around(now)
             await self._flush_due()
-            await self._sleep(min([last_look + TICK_S, *(group.due for group in self._dirty)]))
+            await self._sleep(min([last_look + self.look_s, *(group.due for group in self._dirty)]))
 
     async def _sleep(self, until: float) -> None:
         """Wait for a change or for the time; a change of a group that is not due yet shortens nothing."""
@@ -199,12 +209,12 @@ class Hub:
 
     async def _deliver(self, group: Group, message: Message | None) -> None:
         """One message, or each its snapshot, to every member of now; those who join meanwhile have it already."""
-        seq, members = group.seq, list(group.members)
-        start, group.first = group.first % max(1, len(members)), group.first + CHUNK
+        seq, key, members = group.seq, group.key, list(group.members)
+        start, group.first = group.first % max(1, len(members)), group.first + self.chunk
         members = members[start:] + members[:start]
-        for at in range(0, len(members), CHUNK):
-            for member in members[at : at + CHUNK]:
-                if member.seq < seq:
+        for at in range(0, len(members), self.chunk):
+            for member in members[at : at + self.chunk]:
+                if member.seq < seq and member.key is key:
                     member.seq = seq
                     member.send(message or group.snapshot(member.language))
             await asyncio.sleep(0)
@@ -212,6 +222,8 @@ class Hub:
 
     async def _look_around(self, now: float) -> None:
         """Once a second: who is too slow, and who has heard nothing for long."""
+        for member in list(self._behind):
+            member.poke()
         for member in [member for member, since in self._behind.items() if now - since > self._slow_after]:
             del self._behind[member]
             self.counts["slow"] += 1

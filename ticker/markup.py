@@ -69,7 +69,7 @@ def _notice(what: Shown) -> str:
     words = what.words
     said = (words.simulated if what.board.simulated else None, words.frozen if what.frozen else None, what.notice)
     text = " ".join(filter(None, said))
-    return f'<p class="ct-notice">{escape(text)}</p>' if text else ""
+    return f'<p class="ct-notice"{"" if text else " hidden"}>{escape(text)}</p>'
 
 
 def _head(what: Shown) -> str:

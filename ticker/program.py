@@ -12,12 +12,13 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from ticker import clock, door, embedded, playback, sim, tape
+from ticker import admin, clock, door, embedded, playback, sim, tape
 from ticker.backfill import Progress as Report
 from ticker.collector import Collector
 from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.hub import Hub
+from ticker.metrics import CollectorMetrics, ServerMetrics, registry
 from ticker.model import Board
 from ticker.node import Node
 from ticker.settings import Settings, boards
@@ -35,7 +36,11 @@ async def collect(settings: Settings) -> None:
     """Only the collectors."""
     shown = boards(settings)
     async with Writer(_needed(settings)) as store:
-        await _until_signal(_collect(settings, shown, _used(settings, shown), store))
+        with _progress() as report:
+            collector = _collector(settings, shown, _used(settings, shown), store, report)
+            told = registry(CollectorMetrics(collector, clock.now))
+            async with admin.serve(settings.admin, told, lambda: True):
+                await _until_signal(collector.run())
 
 
 async def serve(settings: Settings) -> None:
@@ -80,36 +85,39 @@ async def record(settings: Settings, file: Path) -> int:
 
 async def _both(settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], url: str) -> None:
     async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
-        collecting = tasks.create_task(_collect(settings, shown, exchanges, writer), name="collector")
-        await _serve(settings, shown, reader)
-        collecting.cancel()
+        with _progress() as report:
+            collector = _collector(settings, shown, exchanges, writer, report)
+            collecting = tasks.create_task(collector.run(), name="collector")
+            await _serve(settings, shown, reader, CollectorMetrics(collector, clock.now))
+            collecting.cancel()
 
 
-async def _collect(
-    settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], store: Writer
-) -> None:
-    with _progress() as report:
-        await Collector(
-            shown,
-            exchanges,
-            store,
-            clock.now,
-            stale_after_s=settings.server.stale_after_s,
-            proxy=settings.network.proxy,
-            progress=report,
-        ).run()
+def _collector(
+    settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], store: Writer, report: Report
+) -> Collector:
+    return Collector(
+        shown,
+        exchanges,
+        store,
+        clock.now,
+        stale_after_s=settings.server.stale_after_s,
+        proxy=settings.network.proxy,
+        progress=report,
+    )
 
 
-async def _serve(settings: Settings, shown: Mapping[str, Board], store: Reader) -> None:
+async def _serve(settings: Settings, shown: Mapping[str, Board], store: Reader, *figures: CollectorMetrics) -> None:
     """Serve until a signal, then drain: no new readers, a farewell to the old ones, and out."""
     hub = Hub(shown, settings.server)
     node = Node(shown, hub, store, clock.now, stale_after_s=settings.server.stale_after_s)
     async with asyncio.TaskGroup() as tasks:
         public = await door.serve(hub, settings, node)
-        following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run())]
-        await _signal()
-        await public.drain()
-        await public.close()
+        told = registry(ServerMetrics(public, clock.now), *figures)
+        async with admin.serve(settings.admin, told, lambda: hub.ready and not public.lobby.draining):
+            following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run())]
+            await _signal()
+            await public.drain()
+            await public.close()
         for task in following:
             task.cancel()
 

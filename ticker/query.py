@@ -8,6 +8,8 @@ from msgspec import Struct
 from ticker.model import LANGUAGES, SYMBOL, Board, Language
 
 MOST_SYMBOLS: Final = 200
+LONGEST_INTERVAL_MS: Final = 3_600_000
+"""Longer ones are a mistake; from 30 s on they all mean 30 s."""
 STATUS: Final = {
     "unknown_board": 404,
     "unknown_symbol": 400,
@@ -19,6 +21,9 @@ STATUS: Final = {
     "busy": 503,
     "forbidden_origin": 403,
     "not_found": 404,
+    "upgrade_required": 426,
+    "internal": 500,
+    "bad_request": 400,
     "bad_json": 400,
     "unknown_op": 400,
     "too_many": 400,
@@ -101,7 +106,7 @@ def _symbols(board: Board, text: str | None) -> tuple[str, ...] | None:
 
 
 def _interval(query: Mapping[str, str]) -> int | None:
-    return whole(query, "interval_ms", 30_000)
+    return whole(query, "interval_ms", LONGEST_INTERVAL_MS)
 
 
 def sorted_out(board: Board, symbols: Iterable[object]) -> tuple[tuple[str, ...], list[str]]:

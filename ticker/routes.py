@@ -1,30 +1,34 @@
 """I/O: every HTTP route but the hottest one, which `door` answers from the same snapshots."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
 from aiohttp import web
 
-from ticker import assets, page, query, wire
+from ticker import assets, head, page, query, wire
 from ticker.address import public_url
-from ticker.hub import Busy, Hub
+from ticker.answers import COMMON, Handler, again, cached, errors, headers_of, without_version
+from ticker.head import Head
+from ticker.hub import Hub
+from ticker.lobby import Lobby
 from ticker.model import Board
-from ticker.query import RETRY_AFTER_S, Refusal
+from ticker.query import Refusal
+from ticker.reader import Reader
 from ticker.settings import Settings
-from ticker.snapshots import CACHING, HEADERS, Snapshot, Snapshots
+from ticker.snapshots import HEADERS, Snapshot, Snapshots
 from ticker.sse import HEADERS as SSE_HEADERS
 from ticker.sse import EventStream
 
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Gone: TypeAlias = Callable[[Reader], None]
+Admit: TypeAlias = Callable[[asyncio.Transport, Head, bytes, Gone], None]
 
-COMMON: Final = {name: value for name, value in HEADERS.items() if name not in {"Cache-Control", "Vary"}}
-ONE_HOUR: Final = 3_600_000
-MOST_POINTS: Final = 1441
 SAFE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 GALLERY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:;"
     " frame-src 'self'; base-uri 'none'; form-action 'none'"
 )
+MOST_POINTS: Final = 100_000
 FEATURES: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
@@ -44,9 +48,12 @@ class Records(Protocol):
 class Routes:
     """The answers of one server node."""
 
-    def __init__(self, hub: Hub, settings: Settings, records: Records, snapshots: Snapshots) -> None:
-        self.draining = False
+    def __init__(
+        self, hub: Hub, settings: Settings, records: Records, snapshots: Snapshots, lobby: Lobby, admit: Admit
+    ) -> None:
         self._hub = hub
+        self._lobby = lobby
+        self._admit = admit
         self._boards = hub.configured
         self._settings = settings
         self._records = records
@@ -55,7 +62,8 @@ class Routes:
 
     def application(self) -> web.Application:
         """The application with its routes and the one place where errors become answers."""
-        app = web.Application(middlewares=[_errors], handler_args={"keepalive_timeout": 15})
+        app = web.Application(middlewares=[errors])
+        app.on_response_prepare.append(without_version)
         for path, handler in self._table().items():
             app.router.add_get(path, handler)
         return app
@@ -87,18 +95,22 @@ class Routes:
             found = self._snapshots.get(wish.board, wish.language)
         else:
             found = self._snapshots.make(wish.board, wish.language, wish.symbols)
-        return _cached(request, found, "application/json", HEADERS)
+        return cached(request, found, "application/json", HEADERS)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """`/v1/events[/{board}]`."""
-        wish = query.wish(self._boards, request.match_info.get("board"), request.query)
-        self._require_ready()
-        key = self._hub.key(wish.board, wish.symbols, wish.interval_ms)
-        self._hub.make_room(key)
-        response = web.StreamResponse(headers=COMMON | SSE_HEADERS)
-        await response.prepare(request)
-        await EventStream(self._hub, key, wish.language).run(response)
-        return response
+        peer = request.remote or ""
+        admission = self._lobby.admit(request.match_info.get("board"), request.query, headers_of(request), peer)
+        if request.method == "HEAD":
+            return web.Response(headers=COMMON | SSE_HEADERS)
+
+        def begin(transport: asyncio.Transport, gone: Gone) -> None:
+            reader = EventStream(self._hub, admission.key, admission.language, gone)
+            self._lobby.enter(reader, admission.address)
+            reader.open(transport, COMMON)
+            self._hub.join(reader, admission.key)
+
+        return await self._given_away(request, begin)
 
     async def history(self, request: web.Request) -> web.StreamResponse:
         """`/v1/history/{board}/{symbol}`."""
@@ -111,9 +123,9 @@ class Routes:
         source, points = found or (None, [])
         points = [point for point in points if since is None or point[0] >= since]
         body = wire.history(board, symbol, source, thinned(points, most))
-        return _cached(request, Snapshot(body), "application/json", HEADERS | {"Cache-Control": "public, max-age=30"})
+        return cached(request, Snapshot(body), "application/json", HEADERS | {"Cache-Control": "public, max-age=30"})
 
-    async def boards(self, _request: web.Request) -> web.StreamResponse:
+    async def boards(self, request: web.Request) -> web.StreamResponse:
         """`/v1/boards`."""
         server = self._settings.server
         limits = {
@@ -122,19 +134,46 @@ class Routes:
             "max_clients": server.max_clients,
             "max_per_ip": server.max_per_ip,
         }
-        return _json(wire.boards(self._boards, await self._records.sources(), limits))
+        body = wire.boards(self._boards, await self._records.sources(), limits)
+        return cached(request, Snapshot(body), "application/json", HEADERS)
 
-    async def holds(self, _request: web.Request) -> web.StreamResponse:
+    async def holds(self, request: web.Request) -> web.StreamResponse:
         """`/v1/holds`."""
-        return _json(wire.holds(await self._records.holds()))
+        body = wire.holds(await self._records.holds())
+        return cached(request, Snapshot(body), "application/json", HEADERS)
 
-    async def stream(self, _request: web.Request) -> web.StreamResponse:
-        """A websocket's address without a websocket handshake, or one on a connection used for other things before."""
-        body = wire.failure("bad_parameter", "this address is for websockets, each on a connection of its own")
-        response = web.Response(status=426, body=body, headers=COMMON | {"Upgrade": "websocket"})
-        response.content_type = "application/json"
-        response.force_close()
-        return response
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """A websocket on a connection that was used for other things before (a proxy's), or none at all."""
+        data = again(request)
+        asked = head.read(data)
+        if asked is None or not head.is_upgrade(asked):
+            raise Refusal("upgrade_required", "this address is for websockets")
+
+        def begin(transport: asyncio.Transport, gone: Gone) -> None:
+            self._admit(transport, asked, data, gone)
+
+        return await self._given_away(request, begin)
+
+    async def _given_away(
+        self, request: web.Request, begin: Callable[[asyncio.Transport, Gone], None]
+    ) -> web.StreamResponse:
+        """Let a reader have the connection until it ends; aiohttp gets it back only to bury it."""
+        transport, over = request.transport, asyncio.Event()
+        if transport is None:
+            raise ConnectionResetError
+        aiohttps = transport.get_protocol()
+
+        def gone(reader: Reader) -> None:
+            self._lobby.left(reader)
+            over.set()
+
+        begin(transport, gone)
+        try:
+            if transport.get_protocol() is not aiohttps:
+                await over.wait()
+        finally:
+            aiohttps.connection_lost(None)
+        return web.Response()
 
     async def embed(self, request: web.Request) -> web.StreamResponse:
         """`/embed/{board}`: the sidebar as a page."""
@@ -144,11 +183,11 @@ class Routes:
             self._boards[wish.board],
             self._hub.boards[wish.board],
             wish.language,
-            public_url=public_url(request, self._settings.server),
+            public_url=self._public_url(request),
             symbols=wish.symbols,
             look=page.look_of(request.query),
         )
-        return _cached(request, Snapshot(text.encode()), "text/html", HEADERS | self._page_headers())
+        return cached(request, Snapshot(text.encode()), "text/html", HEADERS | self._page_headers())
 
     async def fragment(self, request: web.Request) -> web.StreamResponse:
         """`/fragment/{board}`: the sidebar for server-side includes."""
@@ -158,18 +197,18 @@ class Routes:
             self._boards[wish.board],
             self._hub.boards[wish.board],
             wish.language,
-            public_url=public_url(request, self._settings.server),
+            public_url=self._public_url(request),
             symbols=wish.symbols,
             assets=request.query.get("assets") == "1",
             look=page.look_of(request.query),
         )
-        return _cached(request, Snapshot(text.encode("ascii")), "text/html", HEADERS)
+        return cached(request, Snapshot(text.encode("ascii")), "text/html", HEADERS)
 
     async def gallery(self, request: web.Request) -> web.StreamResponse:
         """`/`: every form and option live, with the snippets to copy."""
-        text = page.gallery(self._boards, public_url=public_url(request, self._settings.server))
+        text = page.gallery(self._boards, public_url=self._public_url(request))
         headers = {"Cache-Control": "no-cache", "Content-Security-Policy": GALLERY_POLICY} | SAFE
-        return _cached(request, Snapshot(text.encode()), "text/html", headers)
+        return cached(request, Snapshot(text.encode()), "text/html", headers)
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         """`/widget.js` and its like: evergreen with a tag; a file with its hash in its name never changes."""
@@ -179,7 +218,7 @@ class Routes:
         caching = "public, max-age=31536000, immutable" if found.immutable else "public, max-age=300"
         snapshot = Snapshot(found.body)
         content_type = found.content_type.partition(";")[0]
-        return _cached(request, snapshot, content_type, HEADERS | {"Cache-Control": caching})
+        return cached(request, snapshot, content_type, HEADERS | {"Cache-Control": caching})
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
         """The process lives."""
@@ -187,7 +226,7 @@ class Routes:
 
     async def readyz(self, _request: web.Request) -> web.StreamResponse:
         """It can serve: it has read every board, and it is not leaving."""
-        if self.draining:
+        if self._lobby.draining:
             raise Refusal("not_ready", "draining")
         self._require_ready()
         return web.Response(text="ready\n")
@@ -195,6 +234,9 @@ class Routes:
     def _require_ready(self) -> None:
         if not self._hub.ready:
             raise Refusal("not_ready", "no snapshot has been read yet")
+
+    def _public_url(self, request: web.Request) -> str:
+        return public_url(headers_of(request), request.remote or "", self._settings.server)
 
     def _page_headers(self) -> dict[str, str]:
         ancestors = " ".join(self._settings.server.frame_ancestors)
@@ -218,46 +260,3 @@ def thinned(points: list[tuple[int, str]], most: int | None) -> list[tuple[int, 
     if most == 0:
         return []
     return [points[len(points) - 1 - (len(points) * i) // most] for i in reversed(range(most))]
-
-
-def _cached(
-    request: web.Request, snapshot: Snapshot, content_type: str, headers: Mapping[str, str]
-) -> web.StreamResponse:
-    """200 with a tag, 304 where the reader has it, gzip where it is taken; HEAD is aiohttp's."""
-    headers = dict(headers) | {"ETag": snapshot.etag, "Vary": "Accept-Encoding"}
-    if snapshot.etag in request.headers.get("If-None-Match", ""):
-        return web.Response(status=304, headers=headers)
-    charset = None if content_type == "application/json" else "utf-8"
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
-        headers["Content-Encoding"] = "gzip"
-        return web.Response(body=snapshot.gzipped, headers=headers, content_type=content_type, charset=charset)
-    return web.Response(body=snapshot.body, headers=headers, content_type=content_type, charset=charset)
-
-
-def _json(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type="application/json", headers=COMMON | {"Cache-Control": CACHING})
-
-
-def refused(refusal: Refusal) -> web.Response:
-    """A refusal as an answer."""
-    headers = dict(COMMON)
-    if refusal.code in RETRY_AFTER_S:
-        headers["Retry-After"] = str(RETRY_AFTER_S[refusal.code])
-    body = wire.failure(refusal.code, refusal.message)
-    return web.Response(status=refusal.status, body=body, content_type="application/json", headers=headers)
-
-
-@web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Refusal as refusal:
-        return refused(refusal)
-    except Busy:
-        return refused(Refusal("busy", "too many different subscriptions"))
-    except web.HTTPMethodNotAllowed:
-        answer = refused(Refusal("method_not_allowed", "only GET and HEAD are answered here"))
-        answer.headers["Allow"] = "GET, HEAD"
-        return answer
-    except web.HTTPNotFound:
-        return refused(Refusal("not_found", "there is nothing at this address"))

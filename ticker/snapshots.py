@@ -1,6 +1,7 @@
 """The JSON snapshot of each board, made once per change and kept as the very bytes of an HTTP answer."""
 
 import gzip
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
@@ -8,6 +9,7 @@ import orjson
 
 from ticker import wire
 from ticker.assets import etag
+from ticker.head import accepts_gzip, has_already
 from ticker.hub import Hub
 from ticker.model import Language
 
@@ -21,11 +23,12 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+JSON: Final = {"Content-Type": "application/json"}
 LEVEL: Final = 5
 
 
 class Snapshot:
-    """One body and the answers made of it."""
+    """One body and the answers made of it, each in two parts with the date between them."""
 
     def __init__(self, body: bytes) -> None:
         self.body = body
@@ -36,25 +39,30 @@ class Snapshot:
         """The body compressed."""
         return gzip.compress(self.body, LEVEL, mtime=0)
 
-    @cached_property
-    def plain_answer(self) -> bytes:
-        """The whole answer to a GET."""
-        return self._head("200 OK", len(self.body)) + self.body
+    def answer(self, headers: Mapping[str, str], date: bytes) -> bytes:
+        """The whole answer to a GET with these headers (by lower-case name)."""
+        if has_already(headers, self.etag):
+            before, after = self._unchanged
+        else:
+            before, after = self._zipped if accepts_gzip(headers) else self._plain
+        return b"".join((before, date, after))
 
     @cached_property
-    def gzipped_answer(self) -> bytes:
-        """The whole answer to a GET that accepts gzip."""
-        return self._head("200 OK", len(self.gzipped), "Content-Encoding: gzip\r\n") + self.gzipped
+    def _plain(self) -> tuple[bytes, bytes]:
+        return self._parts("200 OK", self.body, JSON)
 
     @cached_property
-    def unchanged_answer(self) -> bytes:
-        """The whole answer to a GET that has this body already."""
-        return self._head("304 Not Modified", None)
+    def _zipped(self) -> tuple[bytes, bytes]:
+        return self._parts("200 OK", self.gzipped, JSON | {"Content-Encoding": "gzip"})
 
-    def _head(self, status: str, length: int | None, more: str = "") -> bytes:
-        lines = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-        sized = "" if length is None else f"Content-Type: application/json\r\nContent-Length: {length}\r\n"
-        return f"HTTP/1.1 {status}\r\nETag: {self.etag}\r\n{lines}{sized}{more}\r\n".encode()
+    @cached_property
+    def _unchanged(self) -> tuple[bytes, bytes]:
+        return self._parts("304 Not Modified", b"", {})
+
+    def _parts(self, status: str, body: bytes, more: dict[str, str]) -> tuple[bytes, bytes]:
+        headers = HEADERS | more | {"ETag": self.etag} | ({"Content-Length": str(len(body))} if body else {})
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"HTTP/1.1 {status}\r\nDate: ".encode(), f"\r\n{lines}\r\n".encode() + body
 
 
 class Snapshots:

@@ -1,70 +1,45 @@
-"""I/O: one reader of server-sent events: the same messages as on the websocket, over plain HTTP."""
+"""I/O: one reader of server-sent events: the same messages as on the websocket, over plain HTTP.
+
+The stream ends with its connection, so that every byte can be prepared: no length, no chunks.
+"""
 
 import asyncio
+from email.utils import formatdate
+from typing import Final
 
-from aiohttp import web
+from ticker.message import EVENT
+from ticker.reader import Reader
 
-from ticker.group import Key, Message
-from ticker.hub import Hub
-from ticker.model import Language
-
-RETRY_MS = 5000
-HEADERS = {
+RETRY_MS: Final = 5000
+HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
+    "Connection": "close",
 }
 
 
-class EventStream:
-    """A member of a group of the hub; while one message is on its way, later ones wait as one fresh snapshot."""
+class EventStream(Reader):
+    """A member of a group of the hub."""
 
-    def __init__(self, hub: Hub, key: Key, language: Language) -> None:
-        self.hub = hub
-        self.key = key
-        self.language: Language = language
-        self.seq = 0
-        self._next: Message | None = None
-        self._sending = False
-        self._behind = False
-        self._closed = False
-        self._wake = asyncio.Event()
+    __slots__ = ()
 
-    def send(self, message: Message) -> None:
-        """Hand over the next message, or fall behind."""
-        if self._next is not None or self._sending:
-            self._behind = True
-            self.hub.fell_behind(self)
-        else:
-            self._next = message
-            self._wake.set()
+    own_form = EVENT
+
+    def open(self, transport: asyncio.Transport, headers: dict[str, str]) -> None:
+        """Send the head of the answer and how soon a lost reader should come back."""
+        self.take(transport)
+        more = {"Date": formatdate(usegmt=True)} | headers | HEADERS
+        lines = "".join(f"{name}: {value}\r\n" for name, value in more.items())
+        self._put(f"HTTP/1.1 200 OK\r\n{lines}\r\nretry: {RETRY_MS}\n\n".encode())
+
+    def data_received(self, data: bytes) -> None:
+        """Nothing can be said on a connection that streams."""
 
     def close(self, code: int, reason: str) -> None:  # noqa: ARG002 - event streams have no close codes
         """End the stream; the browser comes back by itself."""
-        self._closed = True
-        self._wake.set()
-
-    async def run(self, response: web.StreamResponse) -> None:
-        """Write what comes until the reader goes or the stream is closed."""
-        await response.write(b"retry: %d\n\n" % RETRY_MS)
-        self.hub.join(self, self.key)
-        try:
-            while not self._closed:
-                await self._wake.wait()
-                self._wake.clear()
-                await self._write(response)
-        finally:
-            self.hub.leave(self, self.key)
-
-    async def _write(self, response: web.StreamResponse) -> None:
-        message, self._next = self._next, None
-        if message is None:
-            return
-        self._sending = True
-        try:
-            await response.write(message.event)
-        finally:
-            self._sending = False
-        if self._behind:
-            self._behind = False
-            self.hub.resync(self, self.key)
+        if self._transport.get_write_buffer_size():
+            self.abort()
+        else:
+            self._stuck = self._closing = True
+            self._transport.close()

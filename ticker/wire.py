@@ -35,6 +35,13 @@ def change(now: Row, before: Row) -> dict[str, Any]:
     return fields
 
 
+def same(now: Row, before: Row) -> bool:
+    """Whether a reader would see no difference: a price that arrived again is no news."""
+    if now.received_ts != before.received_ts:
+        before = msgspec.structs.replace(before, received_ts=now.received_ts)
+    return now == before
+
+
 def visible(board: Board, state: BoardState, symbols: Sequence[str] | None) -> list[str]:
     """The symbols to show, in board order, without those an editor hides."""
     wanted = board.symbols if symbols is None else [symbol for symbol in board.symbols if symbol in symbols]

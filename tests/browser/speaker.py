@@ -88,7 +88,7 @@ class Speaker:
         app.router.add_get("/embed/{board}", self._embed)
         app.router.add_get("/fragment/{board}", self._fragment)
         app.router.add_get("/", self._gallery)
-        app.router.add_get("/{file:(?:widget|gallery|favicon)[.](?:js|css|svg)}", self._file)
+        app.router.add_get("/{file:(?:widget|gallery|favicon)(?:[.][0-9a-f]+)?[.](?:js|css|svg)}", self._file)
         app.router.add_get("/{page:.*}", self._page)
         self._runner = web.AppRunner(app, shutdown_timeout=0.2)
         await self._runner.setup()
@@ -225,7 +225,8 @@ class Speaker:
         return web.Response(text=page.gallery({"article": self.board}, public_url=self.url), content_type="text/html")
 
     async def _file(self, request: web.Request) -> web.FileResponse:
-        path: Path = STATIC / request.match_info["file"]
+        name = request.match_info["file"]
+        path: Path = STATIC / ("released" if name.count(".") == 2 else "") / name
         headers = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
         return web.FileResponse(path, headers=headers)
 

@@ -125,7 +125,7 @@ async def test_editors_are_heard_at_once(tab: Page, speaker: Speaker) -> None:
     await expect(tab.locator(ROWS)).to_have_count(22)
     speaker.state.notice, speaker.state.hidden = None, frozenset()
     await speaker.announce()
-    await expect(tab.locator(".ct-notice")).to_have_count(0)
+    await expect(tab.locator(".ct-notice")).to_be_hidden()
     assert [text.split("\t")[0] for text in (await table(tab))[:3]] == ["비트코인", "이더리움", "리플"]
 
 

@@ -37,7 +37,7 @@ async def table(tab: Page) -> list[str]:
     return rows
 
 
-async def host(tab: Page, speaker: Speaker, html: str, path: str = "/host") -> None:
+async def host(tab: Page, speaker: Speaker, html: str | bytes, path: str = "/host") -> None:
     speaker.pages[path] = html
     await tab.goto(speaker.url + path)
 
@@ -55,7 +55,7 @@ async def test_the_table_is_there_with_scripts_off_and_the_same_with_scripts_on(
     page = await bare.new_page()
     await page.goto(f"{base}/embed/article")
     without = await table(page)
-    notes = await page.locator("p").all_inner_texts()
+    notes = await page.locator("p:visible").all_inner_texts()
     await bare.close()
     await tab.goto(f"{base}/embed/article")
     await expect(tab.locator(".ct-pause")).to_be_visible()
@@ -64,7 +64,7 @@ async def test_the_table_is_there_with_scripts_off_and_the_same_with_scripts_on(
     assert notes[0] == "* 24시간 변동률 기준 · alpha 시세(표시 종목은 beta) · 2026.11.23 10:42:07 기준"
     await asyncio.sleep(0)
     assert await table(tab) == without
-    assert await tab.locator("p").all_inner_texts() == notes
+    assert await tab.locator("p:visible").all_inner_texts() == notes
 
 
 async def test_rows_are_adopted_and_move(tab: Page, speaker: Speaker) -> None:

@@ -11,7 +11,20 @@ from ticker.exchanges import EXCHANGES
 PACKAGE = Path(__file__).parents[2] / "ticker"
 PURE = [
     *("model", "money", "names", "errors", "guard", "history", "quotes", "judge", "premium", "market", "listing"),
-    *("wire", "query", "head", "address", "page", "markup", "look", "words", "style", "gallery", "exchanges/*"),
+    *(
+        "wire",
+        "message",
+        "query",
+        "head",
+        "address",
+        "page",
+        "markup",
+        "look",
+        "words",
+        "style",
+        "gallery",
+        "exchanges/*",
+    ),
 ]
 OUTSIDE = {"asyncio", "redis", "aiohttp", "websockets", "os", "time", "random", "socket"}
 NAMES_ALLOWED = {"exchanges", "sim", "settings.py"}

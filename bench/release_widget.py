@@ -1,0 +1,42 @@
+"""Minify static/widget.js into static/released/widget.<hash>.js, to be committed and kept for good.
+
+    make release-widget
+
+Needs Node; terser comes through npx. A file's name is the hash of its own bytes, so that a page may pin it by SRI
+for ever; its first line names the source it was made from, by which `ticker.style.RELEASED` finds the newest.
+"""
+
+import subprocess
+from hashlib import sha256
+
+from ticker.style import SCRIPT, STATIC, source_mark
+
+TERSER = ("npx", "--yes", "terser@5.44.0")
+OPTIONS = ("--module", "--ecma", "2020", "--compress", "passes=3,unsafe_arrows=true,pure_getters=true", "--mangle")
+
+
+def minified(script: str) -> str:
+    """The script as it is released: ASCII, one comment."""
+    run = subprocess.run(
+        [*TERSER, *OPTIONS, "--format", "ascii_only=true,comments=false"],
+        input=script,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode != 0:
+        raise SystemExit(f"terser: {run.stderr.strip()[-500:]}")
+    return f"{source_mark(script)}\n{run.stdout.strip()}\n"
+
+
+def main() -> None:
+    text = minified(SCRIPT.read_text(encoding="utf-8"))
+    name = f"widget.{sha256(text.encode()).hexdigest()[:12]}.js"
+    folder = STATIC / "released"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    print(f"static/released/{name}: {len(text)} bytes")
+
+
+if __name__ == "__main__":
+    main()

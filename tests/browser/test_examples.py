@@ -1,0 +1,44 @@
+"""The host pages of `examples/`, loaded as they are but for the server's address and the board's name."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.speaker import Speaker
+from tests.browser.test_sidebar import ROWS, host, row
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+PAGES = {path.stem: path.read_bytes() for path in sorted(EXAMPLES.glob("*.html"))}
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_host_page_shows_the_board_and_it_moves(tab: Page, speaker: Speaker, name: str) -> None:
+    address = f"127.0.0.1:{speaker.port}".encode()
+    page = PAGES[name].replace(b"127.0.0.1:8080", address).replace(b"krw", b"article")
+    speaker.headers = {"Content-Type": "text/html"}
+    await host(tab, speaker, page)
+    await expect(tab.locator(ROWS)).to_have_count(23)
+    await speaker.push(BTC={"price": "57900000"})
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,900,000")
+    assert await tab.inner_text("h1") == "기사 제목"
+    assert (
+        await tab.locator("crypto-ticker td").first.evaluate("cell => getComputedStyle(cell).borderTopWidth") == "0px"
+    )
+    assert await tab.locator(row("BTC")).evaluate("row => row.offsetHeight") < 60
+    assert await tab.evaluate("document.compatMode") == ("BackCompat" if name == "quirks" else "CSS1Compat")
+    assert await tab.evaluate("document.characterSet") == ("EUC-KR" if name == "euc-kr" else "UTF-8")
+    assert await tab.locator("article crypto-ticker").count() == 0
+
+
+async def test_the_frame_of_the_plain_page_fits_its_content(tab: Page, speaker: Speaker) -> None:
+    text = PAGES["plain"].decode()
+    page = text.replace("127.0.0.1:8080", f"127.0.0.1:{speaker.port}").replace("krw", "article")
+    await host(tab, speaker, page.replace('height="880"', 'height="100"').replace('loading="lazy"', ""))
+    frame = tab.frame_locator("iframe")
+    await expect(frame.locator(ROWS)).to_have_count(23)
+    await expect(tab.locator("iframe")).not_to_have_attribute("height", "100")

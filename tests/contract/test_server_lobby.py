@@ -1,0 +1,193 @@
+"""Who may come in, how many, from where; server-sent events; and how everybody is sent away."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
+
+from tests.server import UPGRADE, Node, ended, heard, raw, row, serving, until
+
+OURS = ["https://news.example"]
+REFUSALS = [
+    ("/nope", {}, None, 404, "unknown_board"),
+    ("/krw?symbols=NOPE", {}, None, 400, "unknown_symbol"),
+    ("/krw?lang=fr", {}, None, 400, "unknown_language"),
+    ("/krw?interval_ms=fast", {}, None, 400, "bad_parameter"),
+    ("/krw", {"allowed_origins": OURS}, "https://evil.example", 403, "forbidden_origin"),
+    ("/krw", {"max_clients": 1}, None, 503, "busy"),
+    ("/krw", {"max_per_ip": 1}, None, 429, "rate_limited"),
+    ("/krw", {"handshakes_per_s": 1}, None, 503, "busy"),
+]
+
+
+async def refused(node: Node, path: str, origin: str | None) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer to a handshake."""
+    with pytest.raises(InvalidStatus) as caught:
+        async with connect(f"{node.ws}{path}", origin=Origin(origin) if origin else None):
+            pass
+    answer = caught.value.response
+    return answer.status_code, dict(answer.headers.raw_items()), bytes(answer.body or b"")
+
+
+@pytest.mark.parametrize(("path", "changes", "origin", "status", "code"), REFUSALS)
+async def test_a_stream_is_refused_as_http(
+    path: str, changes: dict[str, Any], origin: str | None, status: int, code: str
+) -> None:
+    async with (
+        serving(**changes) as node,
+        connect(f"{node.ws}/krw"),
+        aiohttp.ClientSession() as session,
+    ):
+        got, headers, body = await refused(node, path, origin)
+        assert (got, orjson.loads(body)["error"]["code"]) == (status, code)
+        assert (headers["X-Robots-Tag"], headers["X-Content-Type-Options"]) == ("noindex", "nosniff")
+        assert ("Retry-After" in headers) is (code in {"busy", "rate_limited"})
+        asked = {"Origin": origin} if origin else {}
+        async with session.get(f"{node.url}/v1/events{path}", headers=asked) as answer:
+            assert (answer.status, (await answer.json())["error"]["code"]) == (status, code)
+            assert ("Retry-After" in answer.headers) is (code in {"busy", "rate_limited"})
+
+
+@pytest.mark.parametrize("origin", [None, "null", "own", "https://news.example"])
+async def test_absent_null_own_and_listed_origins_pass(origin: str | None) -> None:
+    async with serving(allowed_origins=OURS) as node:
+        said = Origin(node.url if origin == "own" else origin) if origin else None
+        async with connect(f"{node.ws}/krw", origin=said) as client:
+            assert (await heard(client))["type"] == "snapshot"
+
+
+async def test_a_place_is_free_again_when_its_reader_left() -> None:
+    async with serving(max_clients=1, max_per_ip=1) as node:
+        for _ in range(3):
+            async with connect(f"{node.ws}/krw") as client:
+                await heard(client)
+            await until(lambda: not node.door.lobby.clients)
+
+
+async def test_behind_a_trusted_proxy_each_reader_counts_alone() -> None:
+    async with serving(max_per_ip=1, trusted_proxies=["127.0.0.0/8"]) as node, contextlib.AsyncExitStack() as stack:
+        for address in ("1.1.1.1", "2.2.2.2", "2001:db8::1"):
+            headers = {"X-Forwarded-For": address}
+            await stack.enter_async_context(connect(f"{node.ws}/krw", additional_headers=headers))
+        with pytest.raises(InvalidStatus):
+            await connect(f"{node.ws}/krw", additional_headers={"X-Forwarded-For": "2001:db8::2"})
+
+
+async def test_nobody_comes_in_before_redis_was_read() -> None:
+    async with serving(ready=False) as node:
+        status, headers, _ = await refused(node, "/krw", None)
+        assert (status, headers["Retry-After"]) == (503, "1")
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n", b"400"),
+        ("Sec-WebSocket-Version: 13\r\n", b"400"),
+        (UPGRADE.partition("\r\n")[2].partition("\r\n")[2].replace("13", "8"), b"400"),
+    ],
+)
+async def test_a_broken_handshake_is_an_answer_and_leaves_nothing(line: str, status: bytes) -> None:
+    async with serving() as node, raw(node) as (reader, writer):
+        writer.write(
+            f"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{line}\r\n".encode()
+        )
+        assert (await reader.read()).startswith(b"HTTP/1.1 " + status)
+        writer.close()
+        await until(lambda: not node.door.lobby.clients)
+        assert node.hub.groups == 0
+
+
+async def test_a_connection_used_for_a_page_before_can_become_a_stream() -> None:
+    """Proxies keep connections and use them for whoever comes next."""
+    async with serving() as node, raw(node) as (reader, writer):
+        for _ in range(2):
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"ok\n")
+        writer.write(f"GET /v1/stream/krw?lang=en HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n".encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        await reader.readuntil(b'"title":"Prices"')
+        node.say(row("BTC", "555"))
+        await reader.readuntil(b'"price":"555"')
+        assert node.door.lobby.clients == 1
+        writer.transport.abort()
+        await until(lambda: not node.door.lobby.clients)
+
+
+async def test_an_address_of_streams_without_a_handshake_says_so() -> None:
+    async with serving() as node, aiohttp.ClientSession() as session, session.get(f"{node.url}/v1/stream") as answer:
+        assert (answer.status, answer.headers["Upgrade"]) == (426, "websocket")
+        assert (await answer.json())["error"]["code"] == "upgrade_required"
+
+
+# -- server-sent events ------------------------------------------------------------------------------------------------
+
+
+async def event(content: aiohttp.StreamReader) -> dict[str, Any]:
+    async with asyncio.timeout(8):
+        line = await content.readline()
+        assert await content.readline() == b"\n"
+    return dict(orjson.loads(line.removeprefix(b"data: ")))
+
+
+async def test_events_are_the_same_messages() -> None:
+    async with (
+        serving(heartbeat_s=0.1) as node,
+        aiohttp.ClientSession() as session,
+        session.get(f"{node.url}/v1/events/krw?lang=en&symbols=BTC") as answer,
+        connect(f"{node.ws}/krw?lang=en&symbols=BTC") as client,
+    ):
+        assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        kept = {"X-Accel-Buffering": "no", "Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
+        kept |= {"X-Robots-Tag": "noindex", "Cross-Origin-Resource-Policy": "cross-origin"}
+        assert kept.items() <= dict(answer.headers).items()
+        assert [await answer.content.readline() for _ in range(2)] == [b"retry: 5000\n", b"\n"]
+        assert await event(answer.content) == await heard(client)
+        node.say(row("BTC", "102"))
+        update = await event(answer.content)
+        assert (update["seq"], update["rows"][0]["price"]) == (1, "102")
+        assert update == await heard(client)
+        assert (await event(answer.content))["type"] == "heartbeat"
+        assert node.hub.groups == 1
+
+
+async def test_the_head_of_an_event_stream_comes_alone() -> None:
+    async with serving() as node, aiohttp.ClientSession() as session:
+        async with session.head(f"{node.url}/v1/events/krw") as answer:
+            assert (answer.status, answer.headers["X-Accel-Buffering"]) == (200, "no")
+        assert node.hub.groups == 0
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+
+async def test_draining_says_goodbye_to_all_and_answers_the_rest() -> None:
+    async with (
+        serving(drain_s=0.2) as node,
+        connect(f"{node.ws}/krw") as client,
+        aiohttp.ClientSession() as session,
+        session.get(f"{node.url}/v1/events/krw") as stream,
+    ):
+        await heard(client)
+        async with session.get(f"{node.url}/readyz") as answer:
+            assert answer.status == 200
+        draining = asyncio.create_task(node.door.drain())
+        bye = {"type": "bye", "reason": "restart", "retry_ms": 1000}
+        assert await heard(client) == bye
+        async with session.get(f"{node.url}/readyz") as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        async with session.get(f"{node.url}/v1/snapshot") as answer:
+            assert answer.status == 200
+        assert (await refused(node, "/krw", None))[0] == 503
+        async with session.get(f"{node.url}/v1/events/krw") as answer:
+            assert answer.status == 503
+        assert await ended(client) == 1012
+        assert orjson.loads((await stream.content.read()).split(b"data: ")[-1]) == bye
+        await draining
+        assert node.door.lobby.clients == 0

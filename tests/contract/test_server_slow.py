@@ -1,0 +1,150 @@
+"""Readers that cannot keep up: they cost little, nobody else notices, and they see the newest state or are closed."""
+
+import asyncio
+import re
+import socket
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.server import DEADLINE_S, Node, deaf, heard, raw, row, serving, until
+from ticker.door import SEND_BUFFER
+from ticker.reader import Reader
+
+PADDING = "x" * 3000
+
+
+def stuck(node: Node) -> list[Reader]:
+    return [member for member in node.hub.members() if isinstance(member, Reader) and member._stuck]
+
+
+def waiting(reader: Reader) -> int:
+    return reader._transport.get_write_buffer_size()
+
+
+async def flood(node: Node, client: Any, price: int) -> None:
+    """One more big message to all, heard by the client who reads."""
+    node.say(row("BTC", str(price), reason=PADDING + str(price)))
+    assert (await heard(client))["rows"][0]["price"] == str(price)
+
+
+async def fill(node: Node, client: Any) -> int:
+    """Speak until one reader has a message cut; the last price."""
+    for price in range(1000, 9000):
+        await flood(node, client, price)
+        if stuck(node):
+            return price
+    raise AssertionError
+
+
+@pytest.mark.parametrize("path", ["/v1/stream/krw", "/v1/events/krw"])
+async def test_who_never_reads_is_bounded_and_closed_and_the_others_do_not_notice(path: str) -> None:
+    async with serving(slow_after_s=0.3, flush_ms=0) as node, connect(f"{node.ws}/krw") as client:
+        node.hub.farewell_s = 0.1
+        await heard(client)
+        with deaf(node, path):
+            await until(lambda: node.door.lobby.clients == 2)
+            price = await fill(node, client)
+            assert price < 1060  # the kernel keeps 64 KB, not megabytes of old prices
+            slow, cut = stuck(node)[0], waiting(stuck(node)[0])
+            assert 0 < cut <= len(PADDING) + 500
+            while not node.hub.counts["slow"]:
+                price += 1
+                await flood(node, client, price)
+                assert waiting(slow) <= cut + 50  # what is left of one message, and at the end a close frame
+            await until(lambda: node.door.lobby.clients == 1)
+
+
+async def read_all(client: socket.socket, data: bytes, end: bytes) -> bytes:
+    """Read until something comes, an error after the deadline."""
+    async with asyncio.timeout(DEADLINE_S):
+        while end not in data:
+            try:
+                data += client.recv(65536)
+            except BlockingIOError:
+                await asyncio.sleep(0.001)
+    return data
+
+
+@pytest.mark.parametrize("path", ["/v1/stream/krw", "/v1/events/krw"])
+async def test_who_resumes_gets_whole_frames_and_then_a_fresh_snapshot(path: str) -> None:
+    async with serving(slow_after_s=5, flush_ms=0) as node, connect(f"{node.ws}/krw") as client:
+        await heard(client)
+        with deaf(node, path) as slow:
+            await until(lambda: node.door.lobby.clients == 2)
+            price = await fill(node, client)
+            for missed in range(price + 1, price + 6):
+                await flood(node, client, missed)
+            newest = f'"price":"{price + 5}"'.encode()
+            data = await read_all(slow, b"", newest)
+            node.say(row("ETH", "77"))
+            data = await read_all(slow, data, b'"price":"77"')
+        texts = re.findall(rb'\{"type":.*?\}\]\}', data)
+        messages = [orjson.loads(text) for text in texts]
+        assert [m["type"] for m in messages].count("snapshot") == 2
+        seqs = [m["seq"] for m in messages]
+        fresh = [m["type"] for m in messages].index("snapshot", 1)
+        assert seqs[:fresh] == list(range(seqs[0], seqs[0] + fresh))
+        assert seqs[fresh] == seqs[fresh - 1] + 5  # as many as it missed
+        assert messages[fresh]["rows"][0]["price"] == str(price + 5)
+        assert (messages[-1]["type"], messages[-1]["seq"]) == ("update", seqs[fresh] + 1)
+        assert not stuck(node)
+
+
+async def test_answers_wait_behind_a_cut_message_but_not_without_end() -> None:
+    async with serving(slow_after_s=5, flush_ms=0) as node, connect(f"{node.ws}/krw") as client:
+        await heard(client)
+        with deaf(node, "/v1/stream/krw"):
+            await until(lambda: node.door.lobby.clients == 2)
+            await fill(node, client)
+            slow = stuck(node)[0]
+            for _ in range(100):
+                slow.say(b"y" * 1000)
+            assert waiting(slow) <= 16 * 1024
+
+
+async def test_pipelined_snapshots_nobody_reads_do_not_pile_up() -> None:
+    async with serving(patience_s=0.5) as node:
+        with deaf(node, "/v1/snapshot", "") as client:
+            request = b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
+            sent = 0
+            await until(lambda: node.door.visitors)
+            visitor = next(iter(node.door.visitors))
+            async with asyncio.timeout(DEADLINE_S):
+                while node.door.visitors:
+                    try:
+                        sent += client.send(request)
+                    except (BlockingIOError, ConnectionError):
+                        await asyncio.sleep(0.005)
+                    assert visitor._transport.get_write_buffer_size() < 70_000
+        assert node.door.counts["snapshots"] < 400
+
+
+async def test_pipelined_snapshots_somebody_reads_all_come() -> None:
+    async with serving() as node, raw(node) as (reader, writer):
+        writer.write(b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
+        for _ in range(500):
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(re.findall(rb"Content-Length: (\d+)", head)[0]))
+
+
+async def test_small_messages_do_not_wait_for_each_other_and_buffers_are_small() -> None:
+    async with serving() as node, connect(f"{node.ws}/krw") as client:
+        await heard(client)
+        member = node.hub.members()[0]
+        assert isinstance(member, Reader)
+        own = member._transport.get_extra_info("socket")
+        assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert own.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * SEND_BUFFER
+
+
+async def test_event_readers_who_leave_are_forgotten_at_once() -> None:
+    async with serving() as node, aiohttp.ClientSession() as session:
+        async with session.get(f"{node.url}/v1/events/krw") as answer:
+            await answer.content.readline()
+            assert (node.door.lobby.clients, node.hub.groups) == (1, 1)
+        await until(lambda: not node.door.lobby.clients)
+        assert node.hub.groups == 0

@@ -1,0 +1,312 @@
+"""The tools of operators, editors and developers, as they are typed."""
+
+import asyncio
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+import pytest
+from click.testing import CliRunner
+from websockets.sync.client import ClientConnection, connect
+
+from tests.program import Program, until
+from ticker import clock, sim
+from ticker.cli import cli
+from ticker.model import Row
+from ticker.sim.venue import Venue
+from ticker.store import Writer
+from ticker.store.writer import Batch
+
+
+def ticker(program: Program, *args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A command beside a running program, with its settings."""
+    env = {**program._environment, "COLUMNS": "120", **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "ticker", *args], env=env, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def done(program: Program, *args: str) -> str:
+    answer = ticker(program, *args)
+    assert (answer.returncode, answer.stderr) == (0, ""), answer.stderr
+    assert len(answer.stdout.splitlines()) == 1
+    return answer.stdout
+
+
+def priced(program: Program, board: str) -> bool:
+    return all(row["change_pct"] is not None for row in program.rows(board).values())
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("demo"), "demo") as program:
+        program.ready()
+        until(lambda: priced(program, "article"), program)
+        yield program
+
+
+@contextmanager
+def stream(program: Program, board: str) -> Iterator[ClientConnection]:
+    with connect(f"ws://127.0.0.1:{program.port}/v1/stream/{board}") as socket:
+        assert orjson.loads(socket.recv(timeout=5))["type"] == "snapshot"
+        yield socket
+
+
+def next_snapshot(socket: ClientConnection) -> dict[str, Any]:
+    """The next message that is a whole board; updates may come before it."""
+    for _ in range(100):
+        message: dict[str, Any] = orjson.loads(socket.recv(timeout=5))
+        if message["type"] == "snapshot":
+            return message
+    raise AssertionError("no snapshot among 100 messages")
+
+
+def test_a_hidden_coin_is_gone_at_once_from_the_snapshot_and_from_open_pages(demo: Program) -> None:
+    with stream(demo, "article") as socket:
+        assert done(demo, "board", "article", "hide", "xrp").startswith("board article: XRP is hidden (by ")
+        assert "XRP" not in [row["symbol"] for row in next_snapshot(socket)["rows"]]
+        until(lambda: "XRP" not in demo.rows("article"), demo, 1)
+        assert "XRP" in demo.rows("krw")
+        assert done(demo, "board", "article", "show", "XRP").startswith("board article: XRP is shown")
+        assert [row["symbol"] for row in next_snapshot(socket)["rows"]][:3] == ["BTC", "ETH", "XRP"]
+
+
+def test_a_notice_is_pinned_and_taken_away(demo: Program) -> None:
+    with stream(demo, "article") as socket:
+        assert "'서버 점검 {중}'" in done(demo, "board", "article", "notice", "서버 점검 {중}")
+        assert next_snapshot(socket)["notice"] == "서버 점검 {중}"
+        assert "gone" in done(demo, "board", "article", "notice", "")
+        assert next_snapshot(socket)["notice"] is None
+
+
+def test_a_frozen_board_stands_still_until_it_is_resumed(demo: Program) -> None:
+    with stream(demo, "krw") as socket:
+        done(demo, "board", "krw", "freeze")
+        frozen = next_snapshot(socket)
+        assert frozen["frozen"] is True
+        before = demo.json("/v1/snapshot/article")["rows"]
+        until(lambda: demo.json("/v1/snapshot/article")["rows"] != before, demo)
+        assert demo.json("/v1/snapshot/krw")["rows"] == frozen["rows"]
+        done(demo, "board", "krw", "resume")
+        assert next_snapshot(socket)["frozen"] is False
+        until(lambda: demo.json("/v1/snapshot/krw")["rows"] != frozen["rows"], demo)
+
+
+def test_what_an_editor_decided_outlives_every_process(tmp_path: Path, redis_url: str) -> None:
+    with Program(tmp_path, "demo", redis__url=redis_url) as program:
+        program.ready()
+        until(lambda: program.rows("krw")["BTC"]["price"] is not None, program)
+        for decision in (("hide", "ETH"), ("notice", "점검"), ("freeze",)):
+            done(program, "board", "krw", *decision)
+        until(lambda: program.json("/v1/snapshot/krw")["frozen"], program)
+        before = program.json("/v1/snapshot/krw")
+    with Program(tmp_path, "demo", redis__url=redis_url) as program:
+        program.ready()
+        after = program.json("/v1/snapshot/krw")
+        assert "ETH" not in {row["symbol"] for row in after["rows"]}
+        assert {**after, "seq": 0, "ts": 0} == {**before, "seq": 0, "ts": 0}
+
+
+def test_accepting_says_what_was_held(demo: Program) -> None:
+    assert done(demo, "board", "article", "accept", "btc").startswith("board article: no price of BTC is held (by ")
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("board", "artikle", "freeze"), "there is no board 'artikle'; did you mean article?"),
+        (("board", "article", "hide", "BTCC"), "board article has no 'BTCC'; did you mean BTC?"),
+        (("board", "article", "hid", "BTC"), "No such command 'hid'. Did you mean 'hide'?; see `ticker board"),
+        (("watch", "nowhere"), "'nowhere' is not the address of a server"),
+        (("watch", "--once", "--board", "artikle"), "unknown_board"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(demo: Program, args: tuple[str, ...], sentence: str) -> None:
+    answer = ticker(demo, *args)
+    assert answer.returncode == 2
+    assert sentence in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("args", [("board", "krw", "freeze"), ("watch", "--once")])
+def test_where_nothing_runs_is_one_line_and_exit_1(tmp_path: Path, args: tuple[str, ...]) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "redis.address").write_text("unix:///nowhere/redis.sock\n", encoding="utf-8")
+    answer = ticker(Program(tmp_path), *args)
+    assert answer.returncode == 1
+    assert "`ticker run`" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+# -- watch ----------------------------------------------------------------------------------------------------------
+
+
+def test_watch_prints_the_board_once(demo: Program) -> None:
+    answer = ticker(demo, "watch", "--once")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    rows = demo.rows("article")
+    assert [line.split()[0] for line in answer.stdout.splitlines() if " live" in line] == list(rows)
+    assert re.search(r"BTC +비트코인 +5\d,\d{3},000 +\+\d\.\d+% +\d+s +빗썸 +live", answer.stdout)
+    assert "모의 시세" in answer.stdout
+
+
+def test_watch_prints_json_lines_once_and_live(demo: Program) -> None:
+    once = ticker(demo, "watch", "--once", "--json", "--board", "article", "--lang", "en").stdout.splitlines()
+    rows = [orjson.loads(line) for line in once]
+    assert [row["symbol"] for row in rows] == list(demo.rows("article"))
+    assert [*rows[0]] == [*demo.rows("article")["BTC"]]
+    assert rows[0]["name"] == "Bitcoin"
+    command = [sys.executable, "-m", "ticker", "watch", demo.url, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=demo._environment) as live:
+        assert live.stdout is not None
+        assert live.stderr is not None
+        told = [orjson.loads(live.stdout.readline()) for _ in range(28)]
+        live.stdout.close()  # as `head` does
+        assert live.wait(10) == 1
+        assert live.stderr.read() == b""
+    assert [row["symbol"] for row in told[:23]] == list(demo.rows("article"))
+    assert all(row["state"] == "live" and row["name"] and row["ref"] for row in told)
+
+
+# -- verify ---------------------------------------------------------------------------------------------------------
+
+
+def test_verify_spells_out_the_arithmetic_of_a_shown_percent(demo: Program) -> None:
+    answer = ticker(demo, "verify", "btc")
+    assert (answer.returncode, answer.stderr) == (0, ""), answer.stdout
+    assert "BTC on board article: market bithumb:BTC/KRW, state live" in answer.stdout
+    assert (
+        len(re.findall(r"^  [> ] \d{4}-\d\d-\d\d \d\d:\d\d:00 Asia/Seoul  [\d,]+$", answer.stdout, re.MULTILINE)) == 7
+    )
+    assert re.search(r"\((\d+) - (\d+)\) / \2 \* 100 = -?\d+\.\d{8}, half away from zero ", answer.stdout)
+    assert "recomputed from the price of the sample" in answer.stdout
+    assert "not asked: this one is simulated" in answer.stdout
+
+
+def test_verify_exits_1_when_the_shown_percent_is_wrong(tmp_path: Path, redis_url: str) -> None:
+    async def write() -> None:
+        now = clock.now().wall
+        row = Row(
+            "BTC", "110", 0, "10.5", "100", now - now % 60_000 - 86_400_000, "exchange", "upbit", now, now, "live"
+        )
+        async with Writer(redis_url) as writer:
+            await writer.claim(now)
+            await writer.commit(Batch(now, {"krw": [row]}))
+
+    asyncio.run(write())
+    answer = ticker(Program(tmp_path, redis__url=redis_url), "verify", "BTC")
+    assert answer.returncode == 1
+    assert "shown   10.5 %: DISAGREES with 10 %, the recomputed one" in answer.stdout
+    assert answer.stderr == "ticker: BTC on board krw: the shown percent is not the recomputed one\n"
+
+
+# -- doctor, and verify beside live exchanges: the program runs over simulated ones that this process serves ----------
+
+
+class Exchanges(threading.Thread):
+    """Simulated exchanges on loopback in a thread of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings: dict[str, str] = {}
+        self.venues: dict[str, Venue] = {}
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop
+        self._over: asyncio.Event
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        venues = sim.venues(sim.World(clock.now().wall), clock.now)
+        self.venues = {venue.protocol.name: venue for venue in venues}
+        async with sim.serve(venues) as exchanges:
+            for name, exchange in exchanges.items():
+                self.settings[f"exchanges__{name}__ws_url"] = exchange.ws_url
+                self.settings[f"exchanges__{name}__rest_url"] = exchange.rest_url
+            self._ready.set()
+            await self._over.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        assert self._ready.wait(5)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self.join(5)
+
+
+BOARDS = """
+[boards.krw]
+quote = "KRW"
+symbols = ["BTC", "XRP", "ETH"]
+sources = ["bithumb", "upbit"]
+"""
+
+
+def test_doctor_and_verify_over_exchanges_within_reach_and_out_of_it(tmp_path: Path) -> None:
+    config = tmp_path / "ticker.toml"
+    config.write_text(BOARDS, encoding="utf-8")
+    with Exchanges() as exchanges, Program(tmp_path, "run", config=str(config), **exchanges.settings) as program:
+        program.ready()
+        until(lambda: program.rows("krw")["BTC"]["price"] is not None, program)
+        well = ticker(program, "doctor")
+        assert (well.returncode, well.stderr) == (0, ""), well.stdout
+        for sentence in (
+            r"ok +configuration +boards krw \(3 symbols in KRW\); exchanges upbit, bithumb",
+            r"ok +redis +(Redis|Valkey) [\d.]+ answers at ",
+            r"ok +collector +spoke \d+ ms ago",
+            r"ok +bithumb REST +answers: \d+ markets, 3 of them wanted",
+            r"ok +upbit websocket +brings prices, the youngest \d+ ms old",
+            r"ok +clock +ages of the youngest prices: upbit \+\d+ ms, bithumb \+\d+ ms",
+            rf"ok +public port +127.0.0.1:{program.port} is ours",
+        ):
+            assert re.search(sentence, well.stdout), sentence + "\n" + well.stdout
+        until(lambda: priced(program, "krw"), program)
+        own = ticker(program, "verify", "XRP").stdout
+        assert re.search(r"^Bithumb's own rolling figure: -?[\d.]+ % from [\d,.]+$", own, re.MULTILINE), own
+        exchanges.venues["bithumb"].faults.reject = 451
+        assert "Bithumb's own rolling figure: cannot be reached (" in ticker(program, "verify", "BTC").stdout
+        with socket.create_server(("127.0.0.1", 0)) as foreign:
+            port = str(foreign.getsockname()[1])
+            ill = ticker(program, "doctor", TICKER_SERVER__PORT=port, TICKER_EXCHANGES__UPBIT__ENABLED="false")
+    assert ill.returncode == 1
+    assert re.search(r"FAIL +bithumb REST .*HTTP 451", ill.stdout), ill.stdout
+    assert re.search(r"FAIL +bithumb websocket .*HTTP 451", ill.stdout)
+    assert "it refuses this machine's address or country: run elsewhere" in ill.stdout
+    assert f"something else listens on 127.0.0.1:{port}" in ill.stdout
+    assert ill.stderr == "ticker: 3 of 10 checks failed\n"
+
+
+def test_doctor_lists_the_hosts_for_the_firewall(tmp_path: Path) -> None:
+    lines = [line.split() for line in ticker(Program(tmp_path), "doctor", "--hosts").stdout.splitlines()]
+    assert ["upbit", "api.upbit.com:443", "krw"] in lines
+    assert all(re.fullmatch(r"\S+:\d+", line[1]) for line in lines)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *((), ("run",), ("demo",), ("collect",), ("serve",), ("check",), ("record",), ("replay",), ("watch",)),
+        *(
+            ("verify",),
+            ("doctor",),
+            ("board",),
+            *(("board", "x", what) for what in ("hide", "show", "notice", "accept")),
+        ),
+        *(("board", "x", what) for what in ("freeze", "resume")),
+    ],
+)
+def test_every_help_has_an_example(command: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(cli, [*command, "--help"])
+    assert answer.exit_code == 0
+    assert re.search("Example: .*ticker|Try `ticker demo`", answer.output)

@@ -1,0 +1,88 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ticker.address import client_of, may_listen, public_url
+from ticker.settings import Server
+
+PROXIES = ["10.0.0.0/8", "2001:db8:ffff::/48"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("203.0.113.9", "", "203.0.113.9"),
+        ("203.0.113.9", "1.1.1.1", "203.0.113.9"),  # a stranger's word
+        ("10.0.0.1", "1.1.1.1", "1.1.1.1"),
+        ("10.0.0.1", "6.6.6.6, 1.1.1.1", "1.1.1.1"),  # the leftmost entry is the reader's own invention
+        ("10.0.0.1", "1.1.1.1, 10.2.2.2", "1.1.1.1"),
+        ("10.0.0.1", " , 1.1.1.1 ,", "1.1.1.1"),
+        ("10.0.0.1", "10.2.2.2", "10.2.2.2"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "1.1.1.1:50123", "1.1.1.1"),  # how a socket for IPv4 and IPv6 shows 10.0.0.1
+        ("2001:db8:ffff::1", "[2001:db8:1:2:3::4]:443", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:3:4:5:6", "1.1.1.1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "", "fe80::/64"),
+        ("10.0.0.1", "unknown", "unknown"),
+        ("10.0.0.1", "x" * 100, "x" * 45),
+        ("", "1.1.1.1", ""),
+    ],
+)
+def test_a_readers_address_is_read_from_the_right_past_trusted_proxies(peer: str, forwarded: str, client: str) -> None:
+    assert client_of(peer, forwarded, PROXIES) == client
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_no_text_makes_it_fail(peer: str, forwarded: str) -> None:
+    assert len(client_of(peer, forwarded, ["0.0.0.0/0", "::/0"])) <= 49
+
+
+@given(st.text(max_size=60))
+def test_without_trusted_proxies_the_header_says_nothing(forwarded: str) -> None:
+    assert client_of("1.2.3.4", forwarded, []) == "1.2.3.4"
+
+
+FORWARDED = {
+    "host": "inner:8080",
+    "x-forwarded-host": "news.example, other",
+    "x-forwarded-proto": "https",
+    "x-forwarded-prefix": "/ticker/",
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "peer", "url"),
+    [
+        ({}, "10.0.0.1", "http://inner:8080"),
+        ({"trusted_proxies": PROXIES}, "10.0.0.1", "https://news.example/ticker"),
+        ({"trusted_proxies": PROXIES}, "11.0.0.1", "http://inner:8080"),
+        ({"public_url": "https://a.example/t/"}, "10.0.0.1", "https://a.example/t"),
+    ],
+)
+def test_the_public_address(settings: dict[str, Any], peer: str, url: str) -> None:
+    assert public_url(FORWARDED, peer, Server(**settings)) == url
+
+
+@pytest.mark.parametrize(
+    ("origin", "settings", "may"),
+    [
+        (None, {}, True),
+        ("null", {}, True),
+        ("http://Inner:8080", {}, True),
+        ("https://news.example", {}, False),
+        ("https://news.example", {"trusted_proxies": PROXIES}, True),
+        ("https://own.example", {"public_url": "https://own.example/t"}, True),
+        ("https://friend.example", {}, True),
+        ("https://Friend.example:444", {}, False),
+        ("https://friend.example.evil.example", {}, False),
+        ("http://[", {}, False),
+        ("", {}, False),
+    ],
+)
+def test_our_own_origin_and_listed_ones_may_listen(origin: str | None, settings: dict[str, Any], may: bool) -> None:
+    headers = FORWARDED if origin is None else FORWARDED | {"origin": origin}
+    server = Server(allowed_origins=["https://friend.example/"], **settings)
+    assert may_listen(headers, "10.0.0.1", server) is may
+    assert may_listen(headers, "10.0.0.1", Server(**settings))

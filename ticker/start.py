@@ -1,0 +1,48 @@
+"""I/O: what every command does first: its settings, its logging, its event loop."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+
+from ticker import logs
+from ticker.errors import TickerError
+from ticker.settings import Settings, load
+
+config_option = click.option("--config", metavar="FILE", help="The configuration file.", default=None)
+
+
+def settings_of(context: click.Context, config: str | None) -> Settings:
+    """The settings for a command, with logging set up by them."""
+    settings = load(config or context.find_root().obj)
+    logs.setup(settings.log)
+    return settings
+
+
+def start(work: Coroutine[Any, Any, object]) -> None:
+    """Run a process; a single expected failure speaks for the whole group of tasks."""
+    try:
+        with asyncio.Runner(loop_factory=event_loop()) as runner:
+            runner.run(work)
+    except BaseExceptionGroup as group:
+        expected = group.subgroup(TickerError)
+        if expected is None:
+            raise
+        raise _first(expected) from None
+
+
+def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the fastest event loop that is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional where it does not install
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -202,6 +202,8 @@ class Hub:
             await self._deliver(group, None)
         now = time.monotonic()
         for group in [group for group in self._dirty if group.due <= now]:
+            if group in self._anew:
+                continue  # a snapshot comes first: its readers may not even know the rows that changed
             self._dirty.discard(group)
             message = group.update(self.boards[group.key.board], now)
             if message is not None:

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from ticker.exchanges import EXCHANGES
 from ticker.settings import Admin, BoardSettings, ExchangeSettings, Log, Network, Redis, Server, load
 
 ROOT = Path(__file__).parents[2]
@@ -39,3 +41,9 @@ def test_every_dependency_has_its_reason() -> None:
     reasons = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
     runtime = declared[: declared.index("websockets") + 1]
     assert [name for name in runtime if f"| {name}" not in reasons] == []
+
+
+@pytest.mark.parametrize("page", ["exchanges.md", "data-rights.md"])
+def test_every_exchange_is_written_about(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert [name for name, exchange in EXCHANGES.items() if exchange.title["en"].split()[0] not in text] == []

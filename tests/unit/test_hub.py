@@ -1,7 +1,7 @@
 """The hub with readers made of paper: whatever happens in whatever order, each ends up seeing how things are."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -119,7 +119,8 @@ class Play:
             self.hub.leave(reader)
             self.readers.remove(reader)
         elif what == "move":
-            self.hub.move(reader, self.hub.key(*rest, None))
+            board, symbols = rest
+            self.hub.move(reader, self.hub.key(board, symbols, None))
         elif what == "resync":
             self.hub.resync(reader)
         else:
@@ -176,25 +177,37 @@ async def played(rounds: list[list[tuple[Any, ...]]]) -> None:
     await play.check()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.lists(actions, max_size=6), max_size=6))
 def test_every_reader_sees_how_things_are(rounds: list[list[tuple[Any, ...]]]) -> None:
     asyncio.run(played(rounds))
 
 
-async def test_who_moves_during_a_flush_hears_nothing_more_of_the_old_group() -> None:
-    hub = made()
+async def during_a_flush(hub: Hub, what: Callable[[], None]) -> None:
+    """Do something when the first reader has its message and the second has not."""
     hub.chunk = 1
-    first, mover = (Paper(hub, hub.key("krw", None, None)) for _ in range(2))
     hub.update("krw", 2, 2, [row("A", "2")])
 
-    async def move() -> None:
-        await asyncio.sleep(0)
-        hub.move(mover, hub.key("krw", ("B",), None))
+    async def act() -> None:
+        what()
 
-    await asyncio.gather(hub._flush_due(), move())
+    await asyncio.gather(hub._flush_due(), act())
+
+
+async def test_who_moves_during_a_flush_hears_nothing_more_of_the_old_group() -> None:
+    hub = made()
+    first, mover = (Paper(hub, hub.key("krw", None, None)) for _ in range(2))
+    await during_a_flush(hub, lambda: hub.move(mover, hub.key("krw", ("B",), None)))
     assert (first.heard, mover.heard) == (["snapshot", "update"], ["snapshot", "snapshot"])
     assert mover.rows == view(hub, mover)
+
+
+async def test_who_asks_for_a_snapshot_during_a_flush_has_the_update_in_it() -> None:
+    hub = made()
+    first, asker = (Paper(hub, hub.key("krw", None, None)) for _ in range(2))
+    await during_a_flush(hub, lambda: hub.resync(asker))
+    assert (first.heard, asker.heard) == (["snapshot", "update"], ["snapshot", "snapshot"])
+    assert asker.rows == view(hub, asker)
 
 
 # -- one thing at a time -----------------------------------------------------------------------------------------------

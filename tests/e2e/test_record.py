@@ -1,0 +1,41 @@
+"""`ticker record` over simulated exchanges, and what it wrote through `ticker replay`."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import orjson
+
+from ticker import clock, sim
+
+
+async def test_what_is_recorded_can_be_replayed(tmp_path: Path) -> None:
+    file = tmp_path / "frames.jsonl"
+    async with sim.serve(sim.venues(sim.World(clock.now().wall), clock.now)) as exchanges:
+        board = {"QUOTE": "KRW", "SYMBOLS": '["BTC","XRP"]', "SOURCES": '["upbit","bithumb"]'}
+        environment = {f"TICKER_BOARDS__KRW__{key}": value for key, value in board.items()}
+        for name, exchange in exchanges.items():
+            environment[f"TICKER_EXCHANGES__{name.upper()}__WS_URL"] = exchange.ws_url
+            environment[f"TICKER_EXCHANGES__{name.upper()}__REST_URL"] = exchange.rest_url
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ticker", "record", str(file)), env=os.environ | environment
+        )
+        async with asyncio.timeout(20):
+            while not file.exists() or file.read_bytes().count(b'"recv"') < 12:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        assert await program.wait() == 0
+    lines = [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    assert {line["dir"] for line in lines} == {"open", "sent", "recv"}
+    assert {line["exchange"] for line in lines} == {"upbit", "bithumb"}
+    replay = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ticker", "replay", str(file), "--json"), stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await replay.communicate()
+    ticks = [orjson.loads(line) for line in told.splitlines()]
+    assert {(tick["exchange"], tick["symbol"]) for tick in ticks} == {
+        (exchange, symbol) for exchange in ("upbit", "bithumb") for symbol in ("BTC", "XRP")
+    }
+    assert len(ticks) == sum(line["dir"] == "recv" for line in lines)

@@ -64,12 +64,12 @@ def parse_markets(body: bytes) -> list[Market]:
 
 
 def _candles(market: Market, end: int, count: int) -> Request:
-    span = f"from={(end - count * MINUTE) // 1000}&to={(end - MINUTE) // 1000}"
+    span = f"from={(end - max(count, 60) * MINUTE) // 1000}&to={(end - MINUTE) // 1000}"
     return Request(f"/api/v4/spot/candlesticks?currency_pair={market.code}&interval=1m&{span}")
 
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
-    """Rows of (second, volume, close, high, low, open, ...) in text, oldest first."""
+    """Rows of (second, volume, close, high, low, open, ...) in text, oldest first; an hour at least is asked for: some may be silent."""
     return [(int(row[0]) * 1000, money.price(row[2])) for row in orjson.loads(body)]
 
 

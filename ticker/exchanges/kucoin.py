@@ -63,12 +63,12 @@ def parse_markets(body: bytes) -> list[Market]:
 
 
 def _candles(market: Market, end: int, count: int) -> Request:
-    span = f"startAt={(end - count * MINUTE) // 1000}&endAt={end // 1000}"
+    span = f"startAt={(end - max(count, 60) * MINUTE) // 1000}&endAt={end // 1000}"
     return Request(f"/api/v1/market/candles?type=1min&symbol={market.code}&{span}")
 
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
-    """Rows of (second, open, close, high, low, ...) in text, newest first, silent minutes absent."""
+    """Rows of (second, open, close, high, low, ...) in text, newest first, silent minutes absent: an hour at least is asked for."""
     return [(int(row[0]) * 1000, money.price(row[2])) for row in _data(body)]
 
 

@@ -5,7 +5,7 @@ but `open24h`, the price 24 hours ago; `sodUtc0` and `sodUtc8` are the days' ope
 
 - Cut after 30 seconds without traffic: a text `ping` is answered by a text `pong`, both without JSON.
 - 480 subscribe frames an hour and connection, each of at most 64 KB. An unknown market refuses only itself.
-- Notice 64008 announces a service upgrade half a minute or more ahead. `test` markets are in the list.
+- Notice 64008 announces a service upgrade half a minute or more ahead.
 - Futures and swaps share the channels: only names of two parts are spot. Silent minutes repeat the last close.
 """
 
@@ -58,8 +58,8 @@ def _rows(body: bytes) -> list[Any]:
 
 
 def parse_markets(body: bytes) -> list[Market]:
-    """`/api/v5/public/instruments`: what is not live is suspended, what is for tests is left out."""
-    rows = [row for row in _rows(body) if row["state"] != "test" and SYMBOL.fullmatch(row["baseCcy"])]
+    """`/api/v5/public/instruments`: `live` or `suspend`; what opens later (`preopen`) or is for tests is left out."""
+    rows = [row for row in _rows(body) if row["state"] in {"live", "suspend"} and SYMBOL.fullmatch(row["baseCcy"])]
     pairs = [(row, ("okx", row["baseCcy"], row["quoteCcy"], row["instId"])) for row in rows]
     return [Market(*pair, money.plain(Decimal(row["tickSz"])), suspended=row["state"] != "live") for row, pair in pairs]
 

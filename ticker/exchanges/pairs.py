@@ -12,10 +12,13 @@ QUOTES: Final = (
 
 
 @lru_cache(maxsize=16384)
-def split(code: str) -> tuple[str, str]:
-    """(symbol, quote) of a pair code in any case; ValueError where no known quote ends it."""
+def split(code: str, quotes: tuple[str, ...] = QUOTES) -> tuple[str, str]:
+    """(symbol, quote) of a pair code in any case; ValueError where none of the quotes ends it.
+
+    Where an exchange has few quotes, its own read better: SHIBUSD is in BUSD only where BUSD is traded.
+    """
     upper = code.upper()
-    for quote in QUOTES:
+    for quote in quotes:
         if upper.endswith(quote) and len(upper) > len(quote):
             return upper[: -len(quote)], quote
     raise ValueError(f"no known quote ends {code!r:.40}")

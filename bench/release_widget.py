@@ -6,11 +6,15 @@ Needs Node; terser comes through npx. A file's name is the hash of its own bytes
 for ever; its first line names the source it was made from, by which `ticker.style.RELEASED` finds the newest.
 """
 
+import re
 import subprocess
-from hashlib import sha256
+from base64 import b64encode
+from hashlib import sha256, sha384
+from pathlib import Path
 
 from ticker.style import SCRIPT, STATIC, source_mark
 
+EXAMPLE = Path(__file__).parent.parent / "examples" / "strict-csp.html"
 TERSER = ("npx", "--yes", "terser@5.44.0")
 OPTIONS = ("--module", "--ecma", "2020", "--compress", "passes=3,unsafe_arrows=true,pure_getters=true", "--mangle")
 
@@ -29,12 +33,19 @@ def minified(script: str) -> str:
     return f"{source_mark(script)}\n{run.stdout.strip()}\n"
 
 
+def pin(name: str, integrity: str) -> None:
+    """The strict host page among the examples takes the newest release."""
+    page = re.sub(r"sha384-[A-Za-z0-9+/]{64}", integrity, EXAMPLE.read_text(encoding="utf-8"))
+    EXAMPLE.write_text(re.sub(r"widget\.[0-9a-f]{12}\.js", name, page), encoding="utf-8")
+
+
 def main() -> None:
     text = minified(SCRIPT.read_text(encoding="utf-8"))
     name = f"widget.{sha256(text.encode()).hexdigest()[:12]}.js"
     folder = STATIC / "released"
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
+    pin(name, f"sha384-{b64encode(sha384(text.encode()).digest()).decode()}")
     print(f"static/released/{name}: {len(text)} bytes")
 
 

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from ticker import wire
+from ticker.handshake import VERSION
 from ticker.head import END, accepts_gzip, has_already
 from ticker.query import RETRY_AFTER_S, Refusal
 from ticker.snapshots import HEADERS, Snapshot
@@ -52,16 +53,22 @@ def again(request: web.Request) -> bytes:
     return b"\r\n".join([first.encode(errors="surrogateescape"), *lines]) + END
 
 
-def refused(refusal: Refusal) -> web.Response:
-    """A refusal as an answer."""
+def refusal_headers(refusal: Refusal) -> dict[str, str]:
+    """What goes with a refusal, whoever writes it."""
     headers = COMMON | {"Cache-Control": "no-store"}
     if refusal.code in RETRY_AFTER_S:
         headers["Retry-After"] = str(RETRY_AFTER_S[refusal.code])
     if refusal.code == "method_not_allowed":
         headers["Allow"] = "GET, HEAD"
     if refusal.code == "upgrade_required":
-        headers["Upgrade"] = "websocket"
+        headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
+    return headers
+
+
+def refused(refusal: Refusal) -> web.Response:
+    """A refusal as an answer."""
     body = wire.failure(refusal.code, refusal.message)
+    headers = refusal_headers(refusal)
     return web.Response(status=refusal.status, body=body, content_type="application/json", headers=headers)
 
 

@@ -1,9 +1,7 @@
 """I/O: live rows for your own program, from the public websocket of any server of ours.
 
-    async for row in rows("http://127.0.0.1:8080", "krw", ["BTC"]):
-        print(row.symbol, row.price, row.change_pct)
-
-It survives every failure and outage. Only a server that says no for good ends it, with UsageError or StartError.
+async for row in rows("http://127.0.0.1:8080", "krw", ["BTC"]):
+    print(row.symbol, row.price, row.change_pct)
 """
 
 import asyncio
@@ -11,8 +9,8 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing, suppress
-from typing import Any, Final, Literal
+from contextlib import suppress
+from typing import Any, Final, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -60,15 +58,13 @@ FAILURES: Final = (Bye, OSError, TimeoutError, WebSocketException, *NONSENSE)
 
 
 class Feed:
-    """One board as its messages have told it so far."""
+    """One board as its messages have told it: its latest snapshot, and by symbol the rows as they are now."""
 
     def __init__(self) -> None:
         self.board: dict[str, Any] = {}
-        """The latest snapshot; its own `rows` are those of its time."""
         self.rows: dict[str, Row] = {}
-        """By symbol, in the board's order, as they are now."""
-        self.connected = self.whole = False
-        """`whole`: nothing is missing. After a gap only a snapshot counts."""
+        self.connected = False
+        self.whole = False  # until a snapshot comes, and again when a message is missing: nothing else counts then
         self._seq = 0
 
     def take(self, message: dict[str, Any]) -> list[Row]:
@@ -98,14 +94,29 @@ class Feed:
         return changed
 
 
-async def rows(
-    url: str, board: str | None = None, symbols: Sequence[str] | None = None, **how: Any
-) -> AsyncGenerator[Row, None]:
-    """Every row of a board, and each again whenever it changes; `how` is what `follow` takes."""
-    async with aclosing(follow(url, board, symbols, **how)) as changes:
-        async for _, changed in changes:
-            for row in changed:
-                yield row
+class Rows:
+    """Every row of a board, and each again whenever it changes: `async for row in rows(...)`."""
+
+    def __init__(self, changes: AsyncGenerator[tuple[Feed, list[Row]], None]) -> None:
+        self._changes = changes
+        self._next: list[Row] = []
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Row:
+        while not self._next:
+            self._next = (await anext(self._changes))[1][::-1]
+        return self._next.pop()
+
+    async def aclose(self) -> None:
+        """Leave the server; at the end of the program this happens by itself."""
+        await self._changes.aclose()
+
+
+def rows(url: str, board: str | None = None, symbols: Sequence[str] | None = None, **how: Any) -> Rows:
+    """Rows for ever; `how` as for `follow`. Only a server's final no ends it, with UsageError or StartError."""
+    return Rows(follow(url, board, symbols, **how))
 
 
 async def follow(
@@ -120,13 +131,20 @@ async def follow(
 ) -> AsyncGenerator[tuple[Feed, list[Row]], None]:
     """The whole board and which rows changed, after every change of either and of the connection."""
     where = address(url, board, symbols, lang, interval_ms)
+    proxy: Literal[True] | None = None if urlsplit(where).hostname in {"127.0.0.1", "::1", "localhost"} else True
     feed, failures, heard = Feed(), 0, time.monotonic()
     while True:
         try:
-            async with _dial(where) as socket, aclosing(_messages(socket, feed, silence_s)) as messages:
-                async for message in messages:
-                    heard, feed.connected = time.monotonic(), True
+            async with connect(where, proxy=proxy, ping_interval=None, close_timeout=1, max_size=1 << 22) as socket:
+                while True:
+                    message = await _next(socket, silence_s)
                     changed = feed.take(message)
+                    if not feed.whole:
+                        await socket.send('{"op":"snapshot"}')
+                        async with asyncio.timeout(5):
+                            while not feed.whole:
+                                changed = feed.take(message := await _next(socket, silence_s))
+                    heard, feed.connected = time.monotonic(), True
                     if message.get("type") == "snapshot":
                         failures = 0
                     elif not changed:
@@ -142,18 +160,6 @@ async def follow(
         if time.monotonic() >= heard + silence_s and (old := feed.age()):
             yield feed, old
         await asyncio.sleep(max(0.0, until - time.monotonic()))
-
-
-async def _messages(socket: ClientConnection, feed: Feed, silence_s: float) -> AsyncGenerator[dict[str, Any], None]:
-    """What the server says until it leaves; after a gap everything is asked for again, and nothing else counts."""
-    while True:
-        yield await _next(socket, silence_s)
-        if not feed.whole:
-            await socket.send('{"op":"snapshot"}')
-            async with asyncio.timeout(5):
-                while (message := await _next(socket, silence_s)).get("type") != "snapshot":
-                    continue
-            yield message
 
 
 async def _next(socket: ClientConnection, silence_s: float) -> dict[str, Any]:
@@ -173,12 +179,6 @@ def address(url: str, board: str | None, symbols: Sequence[str] | None, lang: st
     wish = {"symbols": ",".join(symbols or ()), "lang": lang, "interval_ms": interval_ms}
     path = f"{parts.path.rstrip('/')}/v1/stream" + (f"/{quote(board, safe='')}" if board else "")
     return f"{scheme}://{parts.netloc}{path}?" + urlencode({key: value for key, value in wish.items() if value})
-
-
-def _dial(where: str) -> connect:
-    """A handshake; silence is ours to notice, and no proxy is asked for this machine itself."""
-    proxy: Literal[True] | None = None if urlsplit(where).hostname in {"127.0.0.1", "::1", "localhost"} else True
-    return connect(where, proxy=proxy, ping_interval=None, compression=None, close_timeout=1, max_size=1 << 22)
 
 
 def _pause(error: Exception, where: str) -> float:

@@ -111,10 +111,9 @@ async def store(settings: Settings, where: Place | None) -> list[Finding]:
     try:
         async with Inspector(where.url) as inspector:
             return [*await _said(inspector, where), collector(await inspector.heartbeat())]
-    except StartError as error:
-        return [
-            Finding("fail", "redis", str(error).partition(";")[0], "start it, or set redis.url (TICKER_REDIS__URL)")
-        ]
+    except (StartError, ValueError) as error:
+        said = printable(str(error).partition(";")[0])
+        return [Finding("fail", "redis", said, "start it, or set redis.url (TICKER_REDIS__URL)")]
     except FAILURES as error:
         return [Finding("fail", "redis", printable(str(error)), "look into its log; check user, password and ACL")]
 

@@ -12,17 +12,19 @@ from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Final, cast
 
 from aiohttp import web
 
 from ticker import head, query, wire
-from ticker.answers import COMMON, Connection
+from ticker.answers import Connection, refusal_headers
 from ticker.errors import StartError
+from ticker.handshake import accept
 from ticker.head import END, LONGEST, Head, board_in, garbled
 from ticker.hub import Hub
 from ticker.lobby import Lobby
-from ticker.query import RETRY_AFTER_S, Refusal
+from ticker.query import Refusal
 from ticker.reader import Reader
 from ticker.routes import Records, Routes
 from ticker.settings import Settings
@@ -36,7 +38,6 @@ SEND_BUFFER: Final = 32 * 1024
 """Bytes the kernel keeps for one reader (it doubles them for its own bookkeeping): old prices are not worth more."""
 STREAM: Final = "/v1/stream"
 SNAPSHOT: Final = "/v1/snapshot"
-REASONS: Final = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 
 read_again = lru_cache(maxsize=256)(head.read)
 """The heads of polling readers come again and again, byte for byte."""
@@ -92,25 +93,25 @@ class Door:
         )
 
     def admit(
-        self, transport: asyncio.Transport, request: Head, data: bytes, gone: Callable[[Reader], None] | None = None
+        self, transport: asyncio.Transport, request: Head, early: bytes, gone: Callable[[Reader], None] | None = None
     ) -> None:
-        """Make a connection a member of a group, or refuse it as HTTP; `data` is the head and what came behind it."""
+        """Make a connection a member of a group, or refuse it as HTTP; `early` is what came behind the head."""
         peer = transport.get_extra_info("peername")
         try:
             admission = self.lobby.admit(
                 board_in(request.path, STREAM) or None, request.query, request.headers, str(peer[0]) if peer else ""
             )
+            answer, deflate = accept(request)
         except Refusal as refusal:
             transport.write(_refusal(refusal))
             transport.close()
             return
         reader = WebSocket(self.hub, admission.key, admission.language, gone or self.lobby.left)
         self.lobby.enter(reader, admission.address)
-        end = data.find(END) + len(END)
-        if reader.open(transport, data[:end]):
-            self.hub.join(reader, admission.key)
-            if data[end:]:
-                reader.data_received(data[end:])
+        reader.open(transport, answer, deflate=deflate)
+        self.hub.join(reader, admission.key)
+        if early:
+            reader.data_received(early)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class FrontDoor(asyncio.Protocol):
         request = read_again(data) if len(data) < SHORT and data.startswith(b"GET /v1/snapshot") else head.read(data)
         if request is not None and board_in(request.path, STREAM) is not None and head.is_upgrade(request):
             self._forget()
-            self._door.admit(self._transport, request, self._data)
+            self._door.admit(self._transport, request, self._data[len(data) :])
             return False
         answer = request and self._snapshot(request)
         if not answer:
@@ -267,15 +268,10 @@ class FrontDoor(asyncio.Protocol):
 def _refusal(refusal: Refusal) -> bytes:
     """A refused handshake as an HTTP answer that closes the connection."""
     body = wire.failure(refusal.code, refusal.message)
-    headers = COMMON | {"Cache-Control": "no-store", "Content-Type": "application/json"}
-    if refusal.code in RETRY_AFTER_S:
-        headers = headers | {"Retry-After": str(RETRY_AFTER_S[refusal.code])}
+    headers = {"Date": date_of(int(time.time())).decode()} | refusal_headers(refusal)
+    headers |= {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return (
-        f"HTTP/1.1 {refusal.status} {REASONS.get(refusal.status, 'Service Unavailable')}\r\n"
-        f"Date: {date_of(int(time.time())).decode()}\r\n{lines}"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    ).encode() + body
+    return f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n{lines}\r\n".encode() + body
 
 
 async def serve(hub: Hub, settings: Settings, records: Records, *, reuse_port: bool = False) -> Door:

@@ -144,13 +144,12 @@ class Routes:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """A websocket on a connection that was used for other things before (a proxy's), or none at all."""
-        data = again(request)
-        asked = head.read(data)
+        asked = head.read(again(request))
         if asked is None or not head.is_upgrade(asked):
             raise Refusal("upgrade_required", "this address is for websockets")
 
         def begin(transport: asyncio.Transport, gone: Gone) -> None:
-            self._admit(transport, asked, data, gone)
+            self._admit(transport, asked, b"", gone)
 
         return await self._given_away(request, begin)
 

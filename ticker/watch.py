@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -21,6 +22,8 @@ from ticker.errors import StartError, UsageError
 from ticker.feed import printable
 
 PATIENCE_S: Final = 10.0
+HERE: Final = {"127.0.0.1", "::1", "localhost"}
+"""A proxy of the environment is not asked for these."""
 TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 FIRST_PRICE_S: Final = 3.0
 PAINT_S: Final = 0.25
@@ -94,9 +97,9 @@ class Screen:
 async def snapshot(url: str, board: str | None, lang: str) -> Feed:
     """The board by HTTP; a server that has just started is given a moment. UsageError, StartError."""
     page = address(url, board, None, lang, None).replace("ws", "http", 1).replace("/v1/stream", "/v1/snapshot", 1)
-    started = time.monotonic()
+    started, abroad = time.monotonic(), urlsplit(page).hostname not in HERE
     try:
-        async with aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False) as session:
+        async with aiohttp.ClientSession(timeout=TIMEOUT, trust_env=abroad) as session:
             while True:
                 async with session.get(page) as answer:
                     status, body = answer.status, await answer.read()

@@ -90,7 +90,7 @@ async def test_nobody_comes_in_before_redis_was_read() -> None:
     [
         ("Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n", b"400"),
         ("Sec-WebSocket-Version: 13\r\n", b"400"),
-        (UPGRADE.partition("\r\n")[2].partition("\r\n")[2].replace("13", "8"), b"400"),
+        (UPGRADE.partition("\r\n")[2].partition("\r\n")[2].replace("13", "8"), b"426 Upgrade Required"),
     ],
 )
 async def test_a_broken_handshake_is_an_answer_and_leaves_nothing(line: str, status: bytes) -> None:

@@ -1,13 +1,17 @@
 """The tools of operators, editors and developers, as they are typed."""
 
 import asyncio
+import itertools
+import os
 import re
-import socket
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
@@ -269,22 +273,37 @@ def test_doctor_and_verify_over_exchanges_within_reach_and_out_of_it(tmp_path: P
             r"ok +upbit websocket +brings prices, the youngest \d+ ms old",
             r"ok +clock +ages of the youngest prices: upbit \+\d+ ms, bithumb \+\d+ ms",
             rf"ok +public port +127.0.0.1:{program.port} is ours",
+            r"ok +admin port +127.0.0.1:\d+ is ours",
         ):
             assert re.search(sentence, well.stdout), sentence + "\n" + well.stdout
-        until(lambda: priced(program, "krw"), program)
         own = ticker(program, "verify", "XRP").stdout
         assert re.search(r"^Bithumb's own rolling figure: -?[\d.]+ % from [\d,.]+$", own, re.MULTILINE), own
         exchanges.venues["bithumb"].faults.reject = 451
         assert "Bithumb's own rolling figure: cannot be reached (" in ticker(program, "verify", "BTC").stdout
-        with socket.create_server(("127.0.0.1", 0)) as foreign:
-            port = str(foreign.getsockname()[1])
-            ill = ticker(program, "doctor", TICKER_SERVER__PORT=port, TICKER_EXCHANGES__UPBIT__ENABLED="false")
+        foreign = exchanges.settings["exchanges__bithumb__rest_url"].rpartition(":")[2]
+        ill = ticker(program, "doctor", TICKER_SERVER__PORT=foreign, TICKER_EXCHANGES__UPBIT__ENABLED="false")
     assert ill.returncode == 1
     assert re.search(r"FAIL +bithumb REST .*HTTP 451", ill.stdout), ill.stdout
     assert re.search(r"FAIL +bithumb websocket .*HTTP 451", ill.stdout)
     assert "it refuses this machine's address or country: run elsewhere" in ill.stdout
-    assert f"something else listens on 127.0.0.1:{port}" in ill.stdout
+    assert f"something else listens on 127.0.0.1:{foreign}" in ill.stdout
     assert ill.stderr == "ticker: 3 of 10 checks failed\n"
+
+
+def test_an_accepted_price_is_shown_although_it_tripled(tmp_path: Path) -> None:
+    config = tmp_path / "ticker.toml"
+    config.write_text(BOARDS.replace(', "upbit"', ""), encoding="utf-8")
+    with Exchanges() as exchanges, Program(tmp_path, "run", config=str(config), **exchanges.settings) as program:
+        program.ready()
+        until(lambda: program.rows("krw")["BTC"]["state"] == "live", program)
+        before = Decimal(program.rows("krw")["BTC"]["price"])
+        exchanges.venues["bithumb"].world.coins["bithumb"]["BTC"].price *= 3
+        until(lambda: program.rows("krw")["BTC"]["state"] == "held", program)
+        said = done(program, "board", "krw", "accept", "BTC")
+        assert re.search(r"board krw: the held price of BTC is accepted: \d+ of bithumb \(by .+@.+\)$", said)
+        until(lambda: program.rows("krw")["BTC"]["state"] == "live", program)
+        assert Decimal(program.rows("krw")["BTC"]["price"]) > 2 * before
+        assert program.json("/v1/holds")["holds"][0]["outcome"] == "accepted"
 
 
 def test_doctor_lists_the_hosts_for_the_firewall(tmp_path: Path) -> None:
@@ -310,3 +329,46 @@ def test_every_help_has_an_example(command: tuple[str, ...]) -> None:
     answer = CliRunner().invoke(cli, [*command, "--help"])
     assert answer.exit_code == 0
     assert re.search("Example: .*ticker|Try `ticker demo`", answer.output)
+
+
+# -- what other programs are told to do -------------------------------------------------------------------------------
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LEAVES = """
+import asyncio, sys
+from ticker.client import rows
+async def main():
+    async for row in rows(sys.argv[1], "article", ["BTC"]):
+        print(row.symbol)
+        break
+asyncio.run(main())
+"""
+
+
+def test_a_program_that_has_read_enough_ends_without_a_word(demo: Program) -> None:
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", LEAVES, demo.url]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "BTC\n", "")
+
+
+@pytest.mark.parametrize(
+    ("tool", "command", "line"),
+    [
+        (sys.executable, ["python/prices.py", "URL"], r"비트코인 \d+ \(.+ %\) upbit"),
+        ("node", ["--experimental-websocket", "javascript/prices.mjs", "URL"], r"비트코인 \d+ \(.+ %\)  이더리움 \d+"),
+        ("jq", ["sh", "curl/prices.sh", "URL", "article"], r"BTC\t비트코인\t\d+\t.+ %\tlive"),
+        ("java", ["java/Prices.java", "URL", "article"], r"BTC +\d+ +\S+ % live"),
+        ("go", ["run", "go/prices.go", "URL", "article"], r"BTC +\d+ +\S+ % live"),
+    ],
+)
+def test_the_examples_print_prices(demo: Program, tool: str, command: list[str], line: str) -> None:
+    if shutil.which(tool) is None:
+        pytest.skip(f"there is no {tool} here")
+    words = [demo.url if word == "URL" else word for word in command]
+    words = words if words[0] == "sh" else [tool, *words]
+    with subprocess.Popen(words, cwd=EXAMPLES, stdout=subprocess.PIPE, text=True, process_group=0) as running:
+        try:
+            assert running.stdout is not None
+            assert any(re.fullmatch(line + ".*", told.rstrip()) for told in itertools.islice(running.stdout, 40))
+        finally:
+            os.killpg(running.pid, signal.SIGTERM)

@@ -14,6 +14,8 @@ PURE = [
     *(
         "wire",
         "message",
+        "frames",
+        "handshake",
         "query",
         "head",
         "address",

@@ -177,6 +177,12 @@ async def test_a_redis_user_without_info_is_a_note(redis_url: str) -> None:
     assert "+info" in found[0].remedy
 
 
+async def test_a_redis_address_that_cannot_be_is_a_failure() -> None:
+    found = await store(Settings(), Place("nonsense://h", {}, "redis.url"))
+    assert levels(found) == ["fail"]
+    assert "redis.url" in found[0].remedy
+
+
 async def test_everything_is_looked_at(tmp_path: Path, redis_url: str) -> None:
     """All exchanges disabled: the rest of the report still comes."""
     off = {f"TICKER_EXCHANGES__{name.upper()}__ENABLED": "false" for name in boards_of(Settings())["krw"].sources}

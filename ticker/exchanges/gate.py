@@ -69,7 +69,7 @@ def _candles(market: Market, end: int, count: int) -> Request:
 
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
-    """Rows of (second, volume, close, high, low, open, ...) in text, oldest first; an hour at least is asked for: some may be silent."""
+    """Rows of (second, volume, close, high, low, open, ...) in text, oldest first."""
     return [(int(row[0]) * 1000, money.price(row[2])) for row in orjson.loads(body)]
 
 

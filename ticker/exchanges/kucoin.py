@@ -68,7 +68,7 @@ def _candles(market: Market, end: int, count: int) -> Request:
 
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
-    """Rows of (second, open, close, high, low, ...) in text, newest first, silent minutes absent: an hour at least is asked for."""
+    """Rows of (second, open, close, high, low, ...) in text, newest first; silent ones are absent: hence an hour."""
     return [(int(row[0]) * 1000, money.price(row[2])) for row in _data(body)]
 
 

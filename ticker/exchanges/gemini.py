@@ -9,7 +9,7 @@ a fraction where the document shows percents: never used. Candles of the last da
   fifty trades in no order: the newest counts.
 - `tick_size` of the market list is about quantities; `quote_increment` is the step of prices. Names ending in PERP
   are futures. Codes run together: the list's names are remembered when subscribing (BTCGUSD is not BTCG).
-- A page of candles is always the last 1,440 minutes.
+- A page of candles is always the last 1,440 minutes: the first percent comes two minutes after a start.
 """
 
 from collections.abc import Sequence

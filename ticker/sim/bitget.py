@@ -1,4 +1,4 @@
-"""Simulated Bitget: a text ping, an unknown market refuses only itself, futures under the same codes, no candles."""
+"""Simulated Bitget: a text ping, an unknown market refuses only itself, a limit of bytes in a frame, no candles."""
 
 from typing import Final
 
@@ -12,32 +12,28 @@ from ticker.sim.world import Coin
 
 CODE: Final = named("{}USDT")
 OK: Final = within("data", code="00000", msg="success")
+ERROR: Final = {"event": "error", "code": 30001, "op": "subscribe"}
 LONGEST: Final = 4096
 
 
 def _message(venue: Venue, client: Client, message: str) -> Frames:
-    if message == "ping":
-        return ["pong"]
-    client.closing = len(message) > LONGEST
-    if venue.faults.refuse or client.closing:
-        return refuse(client, {"event": "error", "code": 30016, "msg": "Param error"})
+    client.closing = venue.faults.refuse or len(message) > LONGEST
+    if client.closing or message == "ping":
+        return refuse(client, ERROR) if client.closing else ["pong"]
     args = orjson.loads(message)["args"]
     frames, unknown = subscribe(venue, client, [one["instId"] for one in args], CODE)
-    acks = [text({"event": "subscribe", "arg": one}) for one in args if one["instId"] not in unknown]
-    errors = [text({"event": "error", "code": 30001, "msg": f"instId:{one} doesn't exist"}) for one in unknown]
-    return [*acks, *errors, *frames]
+    acks = [{"event": "subscribe", "arg": one} if one["instId"] not in unknown else ERROR for one in args]
+    return [*map(text, acks), *frames]
 
 
 def _frame(coin: Coin, _client: Client, _first: bool) -> str:
-    row = {"instId": CODE(coin), "lastPr": f"{coin.price:f}", "ts": str(coin.ts)}
-    topic = {"instType": "SPOT", "channel": "ticker", "instId": CODE(coin)}
-    return text({"action": "snapshot", "arg": topic, "data": [row], "ts": coin.ts})
+    arg = {"instType": "SPOT", "channel": "ticker", "instId": CODE(coin)}
+    return text({"action": "snapshot", "arg": arg, "data": [{"lastPr": f"{coin.price:f}", "ts": str(coin.ts)}]})
 
 
 def _row(coin: Coin, now: int) -> dict[str, str]:
     pair = {"symbol": CODE(coin), "baseCoin": coin.symbol, "quoteCoin": "USDT", "status": "online"}
-    told = {"lastPr": f"{coin.price:f}", "open": f"{before(coin, now):f}"}
-    return {**pair, **told, "pricePrecision": str(money.decimals(coin.price))}
+    return {**pair, "open": f"{before(coin, now):f}", "pricePrecision": str(money.decimals(coin.price))}
 
 
 ROUTES: Final = dict.fromkeys(("/api/v2/spot/public/symbols", "/api/v2/spot/market/tickers"), rows(_row, OK))

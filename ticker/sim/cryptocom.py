@@ -1,53 +1,40 @@
-"""Simulated Crypto.com: heartbeats that want their number back, unknown markets refused alone, figures as fractions."""
+"""Simulated Crypto.com: heartbeats that want their number back, unknown markets refused alone, change as a fraction."""
 
 from typing import Final
 
 import orjson
 
-from ticker import money
 from ticker.sim.kit import before, named, refuse, rows, subscribe, text, unit
-from ticker.sim.pages import pages, span, within
+from ticker.sim.pages import pages, says, span, within
 from ticker.sim.venue import Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
 CODE: Final = named("{}_USD")
-CHANNEL: Final = named("ticker.{}_USD")
 OK: Final = within("result", "data", id=-1, code=0)
+ERROR: Final = {"method": "subscribe", "code": 40003, "message": "Unknown symbol"}
 
 
 def _message(venue: Venue, client: Client, message: str) -> Frames:
     request = orjson.loads(message)
-    ack = {"id": request["id"], "method": "subscribe", "code": 0}
-    if request["method"] == "public/respond-heartbeat":
-        return []
-    if venue.faults.refuse:
-        return refuse(client, {**ack, "code": 40003, "message": "Unrecognized channel"})
-    frames, unknown = subscribe(venue, client, request["params"]["channels"], CHANNEL)
-    errors = [text({**ack, "code": 40003, "channel": one, "message": "Unknown symbol"}) for one in unknown]
-    return [text(ack), *errors, *frames]
+    if request["method"] == "public/respond-heartbeat" or venue.faults.refuse:
+        return refuse(client, ERROR) if venue.faults.refuse else []
+    frames, unknown = subscribe(venue, client, [one.split(".")[1] for one in request["params"]["channels"]], CODE)
+    return [text({"method": "subscribe", "code": 0}), *(text({**ERROR, "channel": one}) for one in unknown), *frames]
 
 
 def _frame(coin: Coin, _client: Client, _first: bool) -> str:
-    channel = {"instrument_name": CODE(coin), "subscription": CHANNEL(coin), "channel": "ticker"}
-    data = [{"a": f"{coin.price:f}", "c": "0.0211", "t": coin.ts}]
-    return text({"id": -1, "method": "subscribe", "code": 0, "result": {**channel, "data": data}})
+    told = {"instrument_name": CODE(coin), "channel": "ticker", "data": [{"a": f"{coin.price:f}", "t": coin.ts}]}
+    return text({"method": "subscribe", "code": 0, "result": told})
 
 
 def _row(coin: Coin, now: int) -> dict[str, object]:
-    change = money.WIDE.divide(coin.price, before(coin, now)) - 1
+    told = {"i": CODE(coin), "a": f"{coin.price:f}", "c": f"{coin.price / before(coin, now) - 1:.12f}"}
     pair = {"symbol": CODE(coin), "inst_type": "CCY_PAIR", "base_ccy": coin.symbol, "quote_ccy": "USD"}
-    told = {"i": CODE(coin), "a": f"{coin.price:f}", "c": f"{change:.8f}"}
-    return {**pair, **told, "price_tick_size": unit(coin.price), "tradable": True}
-
-
-def _beat(venue: Venue, _client: Client) -> Frames:
-    return [text({"id": venue.clock().wall, "method": "public/heartbeat", "code": 0})]
+    return {**told, **pair, "price_tick_size": unit(coin.price), "tradable": True}
 
 
 ASK: Final = span("instrument_name", "start_ts", "end_ts")
-CANDLES: Final = pages(CODE, ASK, lambda at, price: {"t": at, "c": f"{price:f}"}, 300, OK, oldest_first=True)
-API: Final = "/exchange/v1/public"
-LISTS: Final = dict.fromkeys((f"{API}/get-instruments", f"{API}/get-tickers"), rows(_row, OK))
-ROUTES: Final = LISTS | {f"{API}/get-candlestick": CANDLES}
-WS: Final = "/exchange/v1/market"
-PROTOCOL: Final = Protocol("cryptocom", WS, _message, _frame, ROUTES, 100, 20, 70.0, beat=_beat, beat_s=30.0)
+BEAT: Final = says({"id": 1790200000000, "method": "public/heartbeat", "code": 0})
+LISTS: Final = dict.fromkeys(("/exchange/v1/public/get-instruments", "/exchange/v1/public/get-tickers"), rows(_row, OK))
+PAST: Final = {"/exchange/v1/public/get-candlestick": pages(CODE, ASK, lambda t, c: {"t": t, "c": f"{c:f}"}, 300, OK)}
+PROTOCOL: Final = Protocol("cryptocom", "/", _message, _frame, LISTS | PAST, 100, 20, 70.0, beat=BEAT, beat_s=30.0)

@@ -4,8 +4,8 @@ from typing import Final
 
 import orjson
 
-from ticker.sim.kit import named, rows, subscribe, text, unit
-from ticker.sim.recent import recent
+from ticker.sim.habits import newest
+from ticker.sim.kit import named, refuse, rows, subscribe, text, unit
 from ticker.sim.venue import Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
@@ -15,14 +15,11 @@ STREAM: Final = named("{}usd@trade")
 
 def _message(venue: Venue, client: Client, message: str) -> Frames:
     request = orjson.loads(message)
-    if request["method"] == "ping" and not venue.faults.refuse:
-        return [text({"id": request["id"], "status": 200})]
-    known = set(map(STREAM, venue.coins.values()))
-    unknown = [stream for stream in request.get("params", ()) if stream not in known]
-    if unknown or venue.faults.refuse:
-        error = {"code": -1013, "msg": f"Invalid stream name: {unknown}"}
-        return [text({"id": request["id"], "status": 400, "error": error})]
-    subscribe(venue, client, request["params"], STREAM)
+    asked, known = request.get("params", []), set(map(STREAM, venue.coins.values()))
+    if venue.faults.refuse or not set(asked) <= known:
+        error = {"code": -1013, "msg": f"Invalid stream name: {set(asked) - known}"}
+        return refuse(client, {"id": request["id"], "status": 400, "error": error})
+    subscribe(venue, client, asked, STREAM)
     return [text({"id": request["id"], "status": 200})]
 
 
@@ -36,8 +33,6 @@ def _symbol(coin: Coin, _now: int) -> dict[str, object]:
     return {**pair, "quote_increment": float(unit(coin.price)), "status": "open", "product_type": "spot"}
 
 
-CANDLES: Final = recent(
-    CODE, lambda asked: asked.match_info["code"], 1440, lambda at, price: [at, 0, 0, 0, float(price), 0], filled=True
-)
+CANDLES: Final = newest(CODE, "code", 1440, lambda at, price: [at, 0, 0, 0, float(price), 0], filled=True)
 ROUTES: Final = {"/v1/symbols/details/all": rows(_symbol), "/v2/candles/{code}/1m": CANDLES}
-PROTOCOL: Final = Protocol("gemini", "/", _message, _frame, ROUTES, rest_per_s=2, connects_per_s=5)
+PROTOCOL: Final = Protocol("gemini", "/", _message, _frame, ROUTES, rest_per_s=5, connects_per_s=5)

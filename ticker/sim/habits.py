@@ -1,0 +1,39 @@
+"""What a few simulated exchanges do: frames in gzip, beats that tell the time, candles of the newest minutes only."""
+
+import gzip
+from collections.abc import Callable
+
+import orjson
+from aiohttp import web
+
+from ticker.model import MINUTE
+from ticker.sim.kit import Code, Route, answer, page
+from ticker.sim.pages import Form, Wrap
+from ticker.sim.venue import Client, Frames, Venue
+
+
+def zipped(body: object) -> bytes:
+    """A binary frame."""
+    return gzip.compress(orjson.dumps(body), 1)
+
+
+def ticking(form: Callable[[int], str | bytes]) -> Callable[[Venue, Client], Frames]:
+    """A beat with the time in ms in it."""
+    return lambda venue, _client: [form(venue.clock().wall)]
+
+
+def newest(
+    code: Code, market: str, size: int, form: Form, wrap: Wrap = lambda found: found, *, filled: bool = False
+) -> Route:
+    """A route that tells the last `size` minutes of the market named by the parameter, newest first."""
+
+    def route(venue: Venue, request: web.Request) -> web.Response:
+        wanted = {**request.query, **request.match_info}[market]
+        coin = next((coin for coin in venue.coins.values() if code(coin) == wanted), None)
+        if coin is None:
+            return answer({"status": "error", "err-msg": "invalid symbol"}, 400)
+        end = venue.clock().wall // MINUTE * MINUTE + MINUTE
+        found = page(coin, end - size * MINUTE, end, filled=filled)
+        return answer(wrap([form(minute, close) for minute, close in reversed(found)]))
+
+    return route

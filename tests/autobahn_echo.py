@@ -38,6 +38,7 @@ class Echo(WebSocket):
 
     largest_message = 32 << 20
     most_fragments = 1 << 30
+    send_buffer = 1 << 20
 
     def __init__(self, hub: Hub, gone: Callable[[Reader], None]) -> None:
         super().__init__(hub, Key("krw", None, 200), "ko", gone)

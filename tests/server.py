@@ -70,6 +70,7 @@ class Node:
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}/v1/stream"
         self.revision = 1
+        self.complaints: list[str] = []
 
     def say(self, *rows: Row) -> None:
         self.revision += 1
@@ -97,9 +98,10 @@ async def serving(
     await opened.open()
     tasks = [asyncio.create_task(hub.run()), asyncio.create_task(opened.run())]
     try:
-        with listening("asyncio", "websockets", "ticker") as complaints:
-            yield Node(hub, opened, files)
-        assert complaints == []
+        node = Node(hub, opened, files)
+        with listening(node.complaints, "asyncio", "websockets", "ticker"):
+            yield node
+        assert node.complaints == []
         for task in tasks:
             assert not task.done(), task.exception()
     finally:
@@ -112,22 +114,22 @@ async def serving(
 class Complaints(logging.Handler):
     """The errors that were logged."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: list[str]) -> None:
         super().__init__(logging.ERROR)
-        self.texts: list[str] = []
+        self.texts = texts
 
     def emit(self, record: logging.LogRecord) -> None:
         self.texts.append(self.format(record))
 
 
 @contextlib.contextmanager
-def listening(*names: str) -> Iterator[list[str]]:
+def listening(texts: list[str], *names: str) -> Iterator[None]:
     """What goes wrong in a callback is only logged: let no test overlook it."""
-    handler = Complaints()
+    handler = Complaints(texts)
     for name in names:
         logging.getLogger(name).addHandler(handler)
     try:
-        yield handler.texts
+        yield
     finally:
         for name in names:
             logging.getLogger(name).removeHandler(handler)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ticker import wire
 from ticker.handshake import VERSION
-from ticker.head import END, accepts_gzip, has_already
+from ticker.head import END, accepts_gzip, is_known
 from ticker.query import RETRY_AFTER_S, Refusal
 from ticker.snapshots import HEADERS, Snapshot
 from ticker.store import FAILURES
@@ -27,7 +27,7 @@ def cached(
     """200 with a tag, 304 where the reader has it, gzip where it is taken; HEAD is aiohttp's."""
     headers = dict(headers) | {"ETag": snapshot.etag, "Vary": "Accept-Encoding"}
     asked = headers_of(request)
-    if has_already(asked, snapshot.etag):
+    if is_known(snapshot.etag, asked.get("if-none-match", "")):
         return web.Response(status=304, headers=headers)
     charset = None if content_type == "application/json" else "utf-8"
     if accepts_gzip(asked):

@@ -25,17 +25,17 @@ class Session:
 
     def __init__(self, socket: "WebSocket") -> None:
         self._socket = socket
-        self._heard: list[float] = []
+        self._heard: tuple[float, ...] = ()
         """When the last messages came, the oldest first."""
 
     def count(self) -> bool:
         """One more message; False when there were too many and the reader is closed."""
         now = time.monotonic()
-        self._heard = [at for at in self._heard if now - at < SPAN_S]
+        self._heard = tuple(at for at in self._heard if now - at < SPAN_S)
         if len(self._heard) >= MOST_MESSAGES:
             self._socket.close(4029, "too many messages")
             return False
-        self._heard.append(now)
+        self._heard += (now,)
         return True
 
     def command(self, text: bytes) -> None:

@@ -10,18 +10,17 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from email.utils import formatdate
-from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final
 
 from aiohttp import web
 
-from ticker import head, query, wire
+from ticker import wire
 from ticker.answers import Connection, refusal_headers
+from ticker.doorstep import STREAM, Question, Visitor, date_of
 from ticker.errors import StartError
 from ticker.handshake import accept
-from ticker.head import END, LONGEST, Head, board_in, garbled
+from ticker.head import Head, board_in
 from ticker.hub import Hub
 from ticker.lobby import Lobby
 from ticker.query import Refusal
@@ -34,14 +33,7 @@ from ticker.websocket import WebSocket
 PATIENCE_S: Final = 15.0
 """For a whole request head; also how long a connection may rest between requests or leave an answer unread."""
 BACKLOG: Final = 4096
-SEND_BUFFER: Final = 32 * 1024
-"""Bytes the kernel keeps for one reader (it doubles them for its own bookkeeping): old prices are not worth more."""
-STREAM: Final = "/v1/stream"
-SNAPSHOT: Final = "/v1/snapshot"
-
-read_again = lru_cache(maxsize=256)(head.read)
-"""The heads of polling readers come again and again, byte for byte."""
-SHORT: Final = 1024
+MOST_QUESTIONS: Final = 256
 
 
 class Door:
@@ -53,8 +45,10 @@ class Door:
         self.patience_s = patience_s
         self.lobby = Lobby(hub, settings.server)
         self.snapshots = Snapshots(hub)
-        self.visitors: set[FrontDoor] = set()
+        self.visitors: set[Visitor] = set()
         """Connections nobody has taken yet."""
+        self.questions: dict[bytes, Question] = {}
+        """By head: those of polling readers come again and again, byte for byte."""
         self.counts: Counter[str] = Counter()
         routes = Routes(hub, settings, records, self.snapshots, self.lobby, self.admit)
         self.runner = web.AppRunner(routes.application(), access_log=None, shutdown_timeout=5.0)
@@ -65,7 +59,7 @@ class Door:
         await self.runner.setup()
         listener = listen(self.settings.server.host, self.settings.server.port, reuse_port=reuse_port)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: FrontDoor(self), sock=listener, backlog=BACKLOG
+            lambda: Visitor(self), sock=listener, backlog=BACKLOG
         )
 
     @property
@@ -78,6 +72,12 @@ class Door:
     async def run(self) -> None:
         """Look after those who are here, forever."""
         await self.lobby.run()
+
+    def remember(self, data: bytes, question: Question) -> None:
+        """Keep what a head asks; not without end."""
+        if len(self.questions) >= MOST_QUESTIONS:
+            self.questions.clear()
+        self.questions[data] = question
 
     def aiohttps(self) -> asyncio.Protocol:
         """The other reader of requests, for one connection; it has the same patience."""
@@ -138,131 +138,8 @@ def listen(host: str, port: int, *, reuse_port: bool) -> socket.socket:
     listener = socket.create_server(
         (host, port), family=family, backlog=BACKLOG, reuse_port=reuse_port, dualstack_ipv6=dual and host == "::"
     )
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves sockets it did not make alone
     return listener
-
-
-@lru_cache(maxsize=1)
-def date_of(second: int) -> bytes:
-    """The date of an answer."""
-    return formatdate(second, usegmt=True).encode()
-
-
-class FrontDoor(asyncio.Protocol):
-    """One new connection, until it is known what it wants."""
-
-    __slots__ = ("_data", "_deadline", "_door", "_full", "_timer", "_transport")
-
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self._data = b""
-        self._full = False
-        """The answers given so far are not read yet."""
-        self._deadline = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody knocked."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._door.visitors.add(self)
-        self._grant()
-        self._look()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        """It went away before it said what it wanted."""
-        self._forget()
-
-    def abort(self) -> None:
-        """End the connection at once."""
-        self._transport.abort()
-
-    # -- patience -----------------------------------------------------------------------------------------------------
-
-    def _grant(self) -> None:
-        self._deadline = asyncio.get_running_loop().time() + self._door.patience_s
-
-    def _look(self) -> None:
-        """Wake up when the patience would end, and see whether it has been renewed meanwhile."""
-        loop = asyncio.get_running_loop()
-        if self._timer is not None and loop.time() >= self._deadline:
-            self.abort()
-        else:
-            self._timer = loop.call_at(self._deadline, self._look)
-
-    def _forget(self) -> None:
-        """The connection is somebody else's now, or nobody's."""
-        self._door.visitors.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-
-    # -- requests -----------------------------------------------------------------------------------------------------
-
-    def pause_writing(self) -> None:
-        """The answers are not read: no further questions."""
-        self._full = True
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """They are."""
-        self._full = False
-        self._transport.resume_reading()
-        self._serve()
-
-    def data_received(self, data: bytes) -> None:
-        """More of a request's head."""
-        self._data += data
-        self._serve()
-
-    def _serve(self) -> None:
-        while self._data and not self._full:
-            end = self._data.find(END)
-            if end < 0:
-                if len(self._data) > LONGEST or garbled(self._data):
-                    self._hand_over()
-                return
-            if not self._answer(self._data[: end + len(END)]):
-                return
-
-    def _answer(self, data: bytes) -> bool:
-        """Answer a request here and wait for the next one; False when the connection is somebody else's now."""
-        request = read_again(data) if len(data) < SHORT and data.startswith(b"GET /v1/snapshot") else head.read(data)
-        if request is not None and board_in(request.path, STREAM) is not None and head.is_upgrade(request):
-            self._forget()
-            self._door.admit(self._transport, request, self._data[len(data) :])
-            return False
-        answer = request and self._snapshot(request)
-        if not answer:
-            self._hand_over()
-            return False
-        self._data = self._data[len(data) :]
-        self._grant()
-        self._transport.write(answer)
-        return True
-
-    def _snapshot(self, request: Head) -> bytes | None:
-        """The prepared answer to a plain question: a whole board in one language."""
-        board, hub = board_in(request.path, SNAPSHOT), self._door.hub
-        usual = request.method == "GET" and request.headers.get("connection", "keep-alive").lower() == "keep-alive"
-        if board is None or not usual or not hub.ready or "upgrade" in request.headers:
-            return None
-        try:
-            wish = query.wish(hub.configured, board or None, request.query)
-        except Refusal:
-            return None
-        if wish.symbols is not None:
-            return None
-        self._door.counts["snapshots"] += 1
-        return self._door.snapshots.get(wish.board, wish.language).answer(request.headers, date_of(int(time.time())))
-
-    def _hand_over(self) -> None:
-        """From here on the connection is aiohttp's, the bytes read so far included."""
-        self._forget()
-        protocol = self._door.aiohttps()
-        self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
-        protocol.data_received(self._data)
 
 
 def _refusal(refusal: Refusal) -> bytes:

@@ -59,9 +59,11 @@ def _agreed(parameters: list[str]) -> str | None:
         if name in found:
             return None
         found[name.rstrip()] = value.strip().strip('"')
-    wanted = found.pop("server_max_window_bits", "15")
+    wanted = found.pop("server_max_window_bits", None)
     ours = found.pop("client_max_window_bits", "15") or "15"
     flags = (found.pop("server_no_context_takeover", ""), found.pop("client_no_context_takeover", ""))
-    if found or any(flags) or ours not in WINDOWS or WINDOWS.get(wanted, 0) < WINDOW:
+    if found or any(flags) or ours not in WINDOWS:
         return None
-    return AGREED if wanted == "15" else f"{AGREED}; server_max_window_bits={wanted}"
+    if wanted is None:
+        return AGREED
+    return f"{AGREED}; server_max_window_bits={wanted}" if WINDOWS.get(wanted, 0) >= WINDOW else None

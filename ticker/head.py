@@ -98,7 +98,6 @@ def accepts_gzip(headers: Mapping[str, str]) -> bool:
     return weights.get("gzip", weights.get("*", False))
 
 
-def has_already(headers: Mapping[str, str], etag: str) -> bool:
-    """Whether the reader has the body of this weak tag, compared weakly (RFC 9110 section 13.1.2)."""
-    known = headers.get("if-none-match", "")
+def is_known(etag: str, known: str) -> bool:
+    """Whether a weak tag is among those of `If-None-Match`, compared weakly (RFC 9110 section 13.1.2)."""
     return known.strip() == "*" or etag.removeprefix("W/") in known

@@ -6,6 +6,7 @@ it missed a message meanwhile it gets a fresh snapshot then: never more than one
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +15,8 @@ from ticker.hub import Hub
 from ticker.message import PLAIN, Message
 from ticker.model import Language
 
+SEND_BUFFER: Final = 32 * 1024
+"""Bytes the kernel keeps for one reader (it doubles them for its own bookkeeping): old prices are not worth more."""
 ROOM: Final = 16 * 1024
 """Bytes of answers to commands that may wait behind a cut message."""
 
@@ -25,6 +28,7 @@ class Reader(asyncio.Protocol):
 
     own_form = PLAIN
     """The form of answers for one reader alone."""
+    send_buffer = SEND_BUFFER
 
     def __init__(self, hub: Hub, key: Key, language: Language, gone: Callable[["Reader"], None]) -> None:
         self.hub = hub
@@ -43,7 +47,9 @@ class Reader(asyncio.Protocol):
     def take(self, transport: asyncio.Transport) -> None:
         """From here on the connection is this reader's."""
         self._transport = transport
-        self._fd = transport.get_extra_info("socket").fileno()
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
+        self._fd = connection.fileno()
         transport.set_protocol(self)
         transport.set_write_buffer_limits(0)
 

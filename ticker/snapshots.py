@@ -1,7 +1,6 @@
 """The JSON snapshot of each board, made once per change and kept as the very bytes of an HTTP answer."""
 
 import gzip
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
@@ -9,7 +8,7 @@ import orjson
 
 from ticker import wire
 from ticker.assets import etag
-from ticker.head import accepts_gzip, has_already
+from ticker.head import is_known
 from ticker.hub import Hub
 from ticker.model import Language
 
@@ -39,12 +38,12 @@ class Snapshot:
         """The body compressed."""
         return gzip.compress(self.body, LEVEL, mtime=0)
 
-    def answer(self, headers: Mapping[str, str], date: bytes) -> bytes:
-        """The whole answer to a GET with these headers (by lower-case name)."""
-        if has_already(headers, self.etag):
+    def answer(self, known: str, date: bytes, *, zipped: bool) -> bytes:
+        """The whole answer to a GET of somebody who knows these tags and takes gzip or does not."""
+        if known and is_known(self.etag, known):
             before, after = self._unchanged
         else:
-            before, after = self._zipped if accepts_gzip(headers) else self._plain
+            before, after = self._zipped if zipped else self._plain
         return b"".join((before, date, after))
 
     @cached_property

@@ -220,6 +220,15 @@ async def test_a_store_that_cannot_be_read_is_said_and_stops_nothing_else(
         assert (await got(session, node.url + path))[0] == 200
 
 
+async def test_our_own_mistake_is_an_answer_and_is_logged_once(node: Node, session: aiohttp.ClientSession) -> None:
+    node.files.broken = ZeroDivisionError("secret")
+    status, headers, body = await got(session, f"{node.url}/v1/holds")
+    assert (status, orjson.loads(body)["error"]["code"], "Server" in headers) == (500, "internal", False)
+    assert b"secret" not in body
+    assert ["/v1/holds failed" in complaint for complaint in node.complaints] == [True]
+    node.complaints.clear()
+
+
 async def test_pages_are_closed_to_everything_but_themselves(node: Node, session: aiohttp.ClientSession) -> None:
     _, headers, _ = await got(session, f"{node.url}/embed/krw")
     assert headers["Content-Security-Policy"].startswith(

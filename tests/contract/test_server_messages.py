@@ -7,9 +7,12 @@ import msgspec
 import orjson
 import pytest
 from websockets.asyncio.client import connect
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from tests.server import BOARD, Node, T, first_rows, heard, row, serving
 from ticker.model import BoardState
+
+SMALL = ClientPerMessageDeflateFactory(server_max_window_bits=9)
 
 
 @pytest.fixture
@@ -123,6 +126,26 @@ async def test_members_of_a_group_get_the_same_bytes_whatever_their_language(nod
         assert node.hub.groups == 1
         node.say(row("XRP", "3"))
         assert await korean.recv() == await english.recv()
+
+
+async def test_compressed_and_plain_readers_share_a_group_and_its_messages(node: Node) -> None:
+    async with (
+        connect(f"{node.ws}/krw") as squeezed,
+        connect(f"{node.ws}/krw", compression=None) as plain,
+        connect(f"{node.ws}/krw", extensions=[SMALL], compression=None) as small,
+    ):
+        agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+        for client, said in ((squeezed, agreed), (plain, None), (small, None)):
+            assert client.response is not None
+            assert client.response.headers.get("Sec-WebSocket-Extensions") == said
+        assert await heard(squeezed) == await heard(plain) == await heard(small)
+        assert node.hub.groups == 1
+        node.say(row("XRP", "3", reason="long and the same, " * 30))
+        assert await heard(squeezed) == await heard(plain) == await heard(small)
+        node.say(row("XRP", "4"))  # too short to be worth it
+        assert await squeezed.recv() == await plain.recv() == await small.recv()
+        await squeezed.send('{"op":"ping","id":"' + "squeeze me " * 5 + '"}')
+        assert (await heard(squeezed))["id"] == "squeeze me " * 5
 
 
 async def test_narrowed_by_the_address(node: Node) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import uvloop
 
+from tests.contract import test_server_lobby as lobby
 from tests.contract import test_server_rules as rules
 from tests.contract import test_server_slow as slow
 from tests.server import serving
 
 SCENARIOS = [
     found
-    for module in (rules, slow)
+    for module in (rules, slow, lobby)
     for name, found in vars(module).items()
     if name.startswith("test_") and set(inspect.signature(found).parameters) <= {"node"}
 ]

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults bench bench-ingest bench-push check format lock test-system clean
+.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget release-widget test-web check format lock test-system clean
 
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,13 +29,23 @@ test: setup test-system check ## Everything: unit, contract, end to end, browser
 test-faults: setup test-system ## Every fault the program promises to survive
 	$(BIN)/pytest -q tests/faults
 
-bench: bench-ingest bench-push ## Every benchmark, written to bench/results
+bench: bench-ingest bench-push bench-widget ## Every benchmark, written to bench/results
 
 bench-ingest: setup ## Parse, accept, Redis: ticks per core-second
 	@PYTHONPATH=. $(BIN)/python bench/ingest.py
 
 bench-push: setup ## What a delivery costs beside peers, interleaved (gcc, two cores)
 	@PYTHONPATH=. $(BIN)/python bench/push/run.py
+
+bench-widget: setup test-system ## What the sidebar costs a page
+	@PYTHONPATH=. $(BIN)/python -m bench.widget
+
+release-widget: setup ## Minify widget.js into static/released/ (Node)
+	@PYTHONPATH=. $(BIN)/python -m bench.release_widget
+
+test-web: setup test-system ## Firefox, WebKit, axe, Lighthouse; what is missing is named
+	@test -d .web-tools/python/selenium || $(BIN)/pip install --quiet --disable-pip-version-check --target .web-tools/python selenium || true
+	PYTHONPATH=.web-tools/python $$(command -v xvfb-run >/dev/null && echo xvfb-run -a) $(BIN)/pytest -q tests/web
 
 check: setup ## The fast gate: format, lint, types, unit and contract tests
 	$(BIN)/ruff format --check --quiet .

@@ -18,7 +18,7 @@ NOT_AT_ALL: Final = re.compile(r"\s*q\s*=\s*0(\.0{0,3})?\s*")
 SINGLE: Final = frozenset({"host", "origin", "upgrade", "if-none-match", "sec-websocket-key", "sec-websocket-version"})
 """Headers whose repetition is a riddle, not a list."""
 RIDDLES: Final = frozenset({"content-length", "transfer-encoding", "expect"})
-"""Headers of requests that have a body or ask before they send one."""
+"""Headers of requests that have a body or ask before they send one; a length of 0 says that there is none."""
 
 
 class Head(Struct, frozen=True):
@@ -38,6 +38,8 @@ def read(data: bytes) -> Head | None:
     lines = data[: -len(END)].split(b"\r\n")
     request = REQUEST_LINE.fullmatch(lines[0])
     headers = request and _headers(lines[1:])
+    if headers and headers.get("content-length") == "0":
+        del headers["content-length"]
     if not request or not headers or "host" not in headers or headers.keys() & RIDDLES:
         return None
     path, _, query = request[2].decode().partition("?")

@@ -29,7 +29,7 @@ async def run(settings: Settings) -> None:
     """Collectors and server in one process, over live exchanges."""
     shown = boards(settings)
     with _redis(settings, Path(settings.redis.data_dir)) as url:
-        await _both(settings, shown, _used(settings, shown), url)
+        await _both(settings, shown, used(settings, shown), url)
 
 
 async def collect(settings: Settings) -> None:
@@ -37,7 +37,7 @@ async def collect(settings: Settings) -> None:
     shown = boards(settings)
     async with Writer(_needed(settings)) as store:
         with _progress() as report:
-            collector = _collector(settings, shown, _used(settings, shown), store, report)
+            collector = _collector(settings, shown, used(settings, shown), store, report)
             told = registry(CollectorMetrics(collector, clock.now))
             async with admin.serve(settings.admin, told, lambda: True):
                 await _until_signal(collector.run())
@@ -77,7 +77,7 @@ async def record(settings: Settings, file: Path) -> int:
     try:
         with file.open("ab", buffering=0) as output:
             recorder = tape.Recorder(output)
-            await _until_signal(playback.listen(_used(settings, shown), shown, settings.network.proxy, recorder))
+            await _until_signal(playback.listen(used(settings, shown), shown, settings.network.proxy, recorder))
             return recorder.lines
     except OSError as error:
         raise StartError(f"{file}: {error.strerror}; choose another file") from None
@@ -160,9 +160,9 @@ def _needed(settings: Settings) -> str:
     return settings.redis.url
 
 
-def _used(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Exchange]:
+def used(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Exchange]:
     """The exchanges that a board shows and nobody disabled, aimed at the configured addresses."""
-    wanted = {source for board in shown.values() for source in board.sources}
+    wanted = {source for board in shown.values() for source in (*board.sources, *board.premium)}
     used = {}
     for name, exchange in EXCHANGES.items():
         own = settings.exchanges.get(name)

@@ -105,9 +105,9 @@ class Reader(asyncio.Protocol):
         """Ask whether the reader is there; False when it has not answered the last time."""
         return True
 
-    def close(self, code: int, reason: str) -> None:
-        """End the connection, telling why where that is possible."""
-        raise NotImplementedError
+    def close(self, code: int, reason: str) -> None:  # noqa: ARG002 - only websockets can tell
+        """End the connection; a websocket tells why first."""
+        self.abort()
 
     def abort(self) -> None:
         """End the connection at once."""

@@ -47,3 +47,10 @@ def test_every_dependency_has_its_reason() -> None:
 def test_every_exchange_is_written_about(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert [name for name, exchange in EXCHANGES.items() if exchange.title["en"].split()[0] not in text] == []
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    named = {name for page in pages for name in re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8"))}
+    assert named - targets == set()

@@ -48,7 +48,6 @@ def test_repeated_lists_are_joined_and_repeated_riddles_are_not_read() -> None:
         b"GET / HTTP/1.1\r\nHost: x\r\nA: b\rC: d\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nA: \x7f\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n",
         b"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -135,3 +134,18 @@ def test_tags_are_compared_weakly(value: str, known: bool) -> None:
 def test_a_lonely_line_feed_is_noticed_before_the_head_is_complete() -> None:
     assert garbled(b"GET / HTTP/1.1\nHost")
     assert not garbled(b"GET / HTTP/1.1\r\nHost: x\r")
+
+
+def test_a_length_of_nothing_is_no_body_and_any_other_is_somebody_elses_question() -> None:
+    """Java's client sends `Content-Length: 0` with its handshake."""
+    ask = b"GET /v1/stream HTTP/1.1\r\nHost: x\r\n%s\r\n"
+    found = read(ask % b"Content-Length: 0\r\n")
+    assert found
+    assert found.headers == {"host": "x"}
+    for riddle in (
+        b"Content-Length: 1",
+        b"Content-Length: 00",
+        b"Content-Length: 0\r\nContent-Length: 0",
+        b"Content-Length: ",
+    ):
+        assert read(ask % (riddle + b"\r\n")) is None

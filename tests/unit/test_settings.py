@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from ticker import program
 from ticker.errors import UsageError
 from ticker.settings import boards, load
 
@@ -77,3 +78,15 @@ def test_a_bad_setting_is_one_line_naming_it(tmp_path: Path, text: str, sentence
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(UsageError, match=r"nowhere\.toml: No such file"):
         load("nowhere.toml", {})
+
+
+def test_exchanges_of_a_premium_are_collected_too_and_disabled_ones_never() -> None:
+    environment = {
+        "TICKER_BOARDS__MINE": '{"quote":"KRW","symbols":["BTC"],"sources":["upbit","bithumb"],"premium":["binance"]}',
+        "TICKER_EXCHANGES__BITHUMB__ENABLED": "false",
+        "TICKER_EXCHANGES__UPBIT__WS_URL": "ws://127.0.0.1:9",
+    }
+    settings = load(environment=environment)
+    used = program.used(settings, boards(settings))
+    assert list(used) == ["upbit", "binance"]
+    assert used["upbit"].ws_url == "ws://127.0.0.1:9"

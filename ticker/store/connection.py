@@ -8,9 +8,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from ticker.errors import StartError
+from ticker.errors import StartError, UsageError
 
 PREFIX: Final = "ticker:v1:"
+SENTINEL: Final = "redis+sentinel://"
 PATIENCE_S: Final = 10.0
 TIMEOUT_S: Final = 1.0
 FAILURES: Final = (RedisError, OSError, TimeoutError)
@@ -18,6 +19,10 @@ FAILURES: Final = (RedisError, OSError, TimeoutError)
 
 def client(url: str, *, subscriber: bool = False) -> Redis:
     """A client for commands, or for a subscription, whose reads wait as long as their caller says."""
+    if url.startswith(SENTINEL):
+        raise UsageError(
+            "redis.url: Sentinel addresses are not supported yet; name the server itself (redis://host:port)"
+        )
     return Redis.from_url(
         url,
         socket_timeout=None if subscriber else TIMEOUT_S,

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import orjson
 
-from ticker import embedded
+from ticker.collect.outbox import Outbox
 from ticker.exchanges import EXCHANGES
 from ticker.exchanges.exchange import read
 from ticker.history import History, pack, ref_minute, unpack, unpack_minute
 from ticker.market import Prices
 from ticker.model import DAY, MINUTE, Board, Instant, Market, Tick
-from ticker.outbox import Outbox
-from ticker.store import Reader, Writer
+from ticker.store import Reader, Writer, embedded
 from ticker.store.writer import Batch
 
 RESULTS = Path(__file__).parent / "results"

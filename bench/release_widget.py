@@ -3,7 +3,7 @@
     make release-widget
 
 Needs Node; terser comes through npx. A file's name is the hash of its own bytes, so that a page may pin it by SRI
-for ever; its first line names the source it was made from, by which `ticker.style.RELEASED` finds the newest.
+for ever; its first line names the source it was made from, by which `ticker.sidebar.style.RELEASED` finds the newest.
 """
 
 import re
@@ -12,7 +12,7 @@ from base64 import b64encode
 from hashlib import sha256, sha384
 from pathlib import Path
 
-from ticker.style import SCRIPT, STATIC, source_mark
+from ticker.sidebar.style import SCRIPT, STATIC, source_mark
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "strict-csp.html"
 TERSER = ("npx", "--yes", "terser@5.44.0")

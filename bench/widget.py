@@ -17,7 +17,7 @@ from playwright.async_api import Browser, CDPSession, Page, async_playwright
 
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.speaker import NOON, Speaker, article_rows
-from ticker.style import RELEASED, SCRIPT, STATIC
+from ticker.sidebar.style import RELEASED, SCRIPT, STATIC
 
 RESULTS = Path(__file__).parent / "results" / "widget.json"
 UPDATES = 10_000

@@ -10,16 +10,16 @@ from collections.abc import Callable
 import uvloop
 
 from tests.server import BOARD, Files
-from ticker.commands import Session
-from ticker.door import Door
-from ticker.group import Key
-from ticker.handshake import accept
-from ticker.head import Head
-from ticker.hub import Hub
-from ticker.message import Message, header
-from ticker.reader import Reader
+from ticker.serve.commands import Session
+from ticker.serve.door import Door
+from ticker.serve.group import Key
+from ticker.serve.handshake import accept
+from ticker.serve.head import Head
+from ticker.serve.hub import Hub
+from ticker.serve.message import Message, header
+from ticker.serve.reader import Reader
+from ticker.serve.websocket import WebSocket
 from ticker.settings import Server, Settings
-from ticker.websocket import WebSocket
 
 BINARY = 0x82
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ticker import embedded
 from ticker.exchanges.exchange import Candles, Exchange, Keepalive, Request
 from ticker.model import Board, Market
+from ticker.store import embedded
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import make_board
-from ticker import door
-from ticker.hub import Hub
 from ticker.model import Board, BoardState, Row
+from ticker.serve import door
+from ticker.serve.hub import Hub
 from ticker.settings import Server, Settings
 
 BOARD = make_board("BTC", "ETH", "XRP", sources=("upbit", "bithumb"))

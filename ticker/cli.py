@@ -9,13 +9,15 @@ from typing import Final
 import click
 import orjson
 
-from ticker import __version__, money, program, tape, tools
+from ticker import __version__, money, program
 from ticker.errors import BadFrame, StartError, UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.exchanges.exchange import Memory, read
 from ticker.model import Tick
 from ticker.settings import boards
 from ticker.start import config_option, settings_of, start
+from ticker.tools import tape
+from ticker.tools.commands import COMMANDS
 
 EXIT_USAGE: Final = 2
 
@@ -134,7 +136,7 @@ def accepted(files: tuple[Path, ...], exchange: str | None) -> Iterator[tuple[st
                     yield line.exchange, event
 
 
-for command in tools.COMMANDS:
+for command in COMMANDS:
     cli.add_command(command)
 
 

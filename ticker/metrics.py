@@ -6,9 +6,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector as Source
 
-from ticker.collector import Collector
-from ticker.door import Door
+from ticker.collect.collector import Collector
 from ticker.model import Instant
+from ticker.serve.door import Door
 
 
 class CollectorMetrics(Source):

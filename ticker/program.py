@@ -12,17 +12,19 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from ticker import admin, clock, door, embedded, playback, sim, tape
-from ticker.backfill import Progress as Report
-from ticker.collector import Collector
+from ticker import admin, clock, sim
+from ticker.collect.backfill import Progress as Report
+from ticker.collect.collector import Collector
 from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
-from ticker.hub import Hub
 from ticker.metrics import CollectorMetrics, ServerMetrics, registry
 from ticker.model import Board
-from ticker.node import Node
+from ticker.serve import door
+from ticker.serve.hub import Hub
+from ticker.serve.node import Node
 from ticker.settings import Settings, boards
-from ticker.store import Reader, Writer
+from ticker.store import Reader, Writer, embedded
+from ticker.tools import playback, tape
 
 
 async def run(settings: Settings) -> None:

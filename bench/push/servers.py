@@ -11,9 +11,9 @@ import uvloop
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from ticker import door
-from ticker.hub import Hub
 from ticker.model import Board, BoardState, Row
+from ticker.serve import door
+from ticker.serve.hub import Hub
 from ticker.settings import Server, Settings
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, web
 
-from ticker import page
 from ticker.model import Board, BoardState, Language, Row
 from ticker.names import name
-from ticker.style import STATIC
+from ticker.sidebar import page
+from ticker.sidebar.style import STATIC
 
 NOON = 1_795_398_127_000  # 2026-11-23 10:42:07 in Seoul
 CROSS = {"Cross-Origin-Resource-Policy": "cross-origin", "Cross-Origin-Embedder-Policy": "require-corp"}

@@ -10,9 +10,9 @@ from playwright.async_api import Page, expect
 
 from tests.browser.speaker import NOON, Speaker
 from tests.browser.test_sidebar import ROWS, host, row, table, until
-from ticker.look import look_of
 from ticker.model import Language, Row
-from ticker.style import STATIC
+from ticker.sidebar.look import look_of
+from ticker.sidebar.style import STATIC
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,12 +9,13 @@ import aiohttp
 import msgspec
 import pytest
 
-from ticker import clock, rest, sim
+from ticker import clock, sim
+from ticker.collect import rest
+from ticker.collect.feed import Backoff, Feed, shards
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Keepalive, Request
 from ticker.exchanges.upbit import UPBIT
-from ticker.feed import Backoff, Feed, shards
 from ticker.model import MINUTE, Instant, Market, Suspension, Tick
 from ticker.sim.venue import Venue
 from ticker.sim.world import ARTICLE

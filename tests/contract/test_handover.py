@@ -13,8 +13,9 @@ import orjson
 import pytest
 from aiohttp import web
 
-from ticker import clock, feed, sim
-from ticker.connection import Connection
+from ticker import clock, sim
+from ticker.collect import feed
+from ticker.collect.connection import Connection
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.exchanges.exchange import Frame, Keepalive, Memory, Request
 from ticker.model import Event, Goodbye, Instant, Market, Reply, Suspension, Tick

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from ticker import rest
+from ticker.collect import rest
 from ticker.errors import BadFrame
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.exchanges.exchange import Request

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.server import DEADLINE_S, UPGRADE, Node, ended, heard, raw, row, serving, until
-from ticker.message import header
+from ticker.serve.message import header
 
 
 @pytest.fixture

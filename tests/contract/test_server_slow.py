@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.server import DEADLINE_S, Node, deaf, heard, raw, row, serving, until
-from ticker.reader import SEND_BUFFER, Reader
+from ticker.serve.reader import SEND_BUFFER, Reader
 
 PADDING = "x" * 3000
 

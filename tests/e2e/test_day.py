@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import orjson
 
 from tests.conftest import make_board, make_exchange, make_market
-from ticker.backfill import Backfill
+from ticker.collect.backfill import Backfill
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Candles, Request
 from ticker.history import unpack

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticker.address import client_of, may_listen, public_url
+from ticker.serve.address import client_of, may_listen, public_url
 from ticker.settings import Server
 
 PROXIES = ["10.0.0.0/8", "2001:db8:ffff::/48"]

@@ -12,14 +12,15 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import make_board, make_exchange
-from ticker import clock, place
-from ticker.doctor import collector, configuration, examine, forwarded, hosts, port, remarks, show, store
+from ticker import clock
 from ticker.errors import StartError, UsageError
-from ticker.place import Place
-from ticker.probe import Finding, clocks, host_of, probe, remedy
 from ticker.settings import Redis, Server, Settings, load
 from ticker.settings import boards as boards_of
 from ticker.store.connection import Connection
+from ticker.tools import place
+from ticker.tools.doctor import collector, configuration, examine, forwarded, hosts, port, remarks, show, store
+from ticker.tools.place import Place
+from ticker.tools.probe import Finding, clocks, host_of, probe, remedy
 
 HEALTHY = {
     "redis_version": "7.2.4",

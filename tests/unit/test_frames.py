@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from ticker.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, Frames, Violation, check_close
-from ticker.message import header
+from ticker.serve.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, Frames, Violation, check_close
+from ticker.serve.message import header
 
 
 def frame(opcode: int, data: bytes, *, fin: bool = True, rsv: int = 0, mask: bytes = b"\x11\x22\x33\x44") -> bytes:

@@ -5,9 +5,9 @@ from websockets.client import ClientProtocol
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.uri import parse_uri
 
-from ticker.handshake import AGREED, accept, compression
-from ticker.head import Head, read
-from ticker.query import Refusal
+from ticker.serve.handshake import AGREED, accept, compression
+from ticker.serve.head import Head, read
+from ticker.serve.query import Refusal
 
 GOOD = {
     "host": "x",

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticker.head import Head, accepts_gzip, board_in, garbled, is_known, is_upgrade, read
+from ticker.serve.head import Head, accepts_gzip, board_in, garbled, is_known, is_upgrade, read
 
 LINE = b"GET /v1/snapshot/krw HTTP/1.1\r\n"
 UPGRADE = {"host": "x", "upgrade": "websocket", "connection": "Upgrade"}

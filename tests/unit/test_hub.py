@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import make_board
-from ticker import wire
-from ticker.group import Key
-from ticker.hub import Busy, Hub
-from ticker.message import Message
 from ticker.model import LANGUAGES, BoardState, Language, Row
+from ticker.serve import wire
+from ticker.serve.group import Key
+from ticker.serve.hub import Busy, Hub
+from ticker.serve.message import Message
 from ticker.settings import Server
 
 BOARDS = {name: make_board("A", "B", "C", name=name, sources=("upbit",)) for name in ("krw", "usdt")}

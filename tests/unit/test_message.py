@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticker.message import DEFLATED, EVENT, PLAIN, WINDOW, WORTH_IT, Message, header
+from ticker.serve.message import DEFLATED, EVENT, PLAIN, WINDOW, WORTH_IT, Message, header
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import make_board
-from ticker import page
-from ticker.gallery import gallery
-from ticker.look import Look, look_of
 from ticker.model import Board, BoardState, Language, Row
-from ticker.style import STATIC, STYLE, filled, source_hash, squeeze
-from ticker.words import WORDS
+from ticker.sidebar import page
+from ticker.sidebar.gallery import gallery
+from ticker.sidebar.look import Look, look_of
+from ticker.sidebar.style import STATIC, STYLE, filled, source_hash, squeeze
+from ticker.sidebar.words import WORDS
 
 AT = 1_795_398_127_000  # 2026-11-23 10:42:07 in Seoul
 TITLES = {"ko": "실시간 암호화폐 시세", "en": "Live crypto prices"}
@@ -232,7 +232,7 @@ def test_what_a_snapshot_needs_beside_the_contract() -> None:
 def test_the_script_carries_this_style_and_these_words() -> None:
     script = (STATIC / "widget.js").read_text(encoding="utf-8")
     assert script.isascii()
-    assert filled(script) == script, "run: python -m ticker.style"
+    assert filled(script) == script, "run: python -m ticker.sidebar.style"
     assert STYLE.startswith("crypto-ticker,:host{display:block}")
 
 

@@ -3,7 +3,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import make_board
-from ticker.query import LONGEST_INTERVAL_MS, MOST_SYMBOLS, STATUS, Refusal, Wish, sorted_out, symbol_of, whole, wish
+from ticker.serve.query import (
+    LONGEST_INTERVAL_MS,
+    MOST_SYMBOLS,
+    STATUS,
+    Refusal,
+    Wish,
+    sorted_out,
+    symbol_of,
+    whole,
+    wish,
+)
 
 BOARDS = {"krw": make_board("BTC", "ETH", "XRP"), "usdt": make_board("BTC", name="usdt")}
 

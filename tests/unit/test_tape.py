@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ticker.errors import UsageError
 from ticker.exchanges.exchange import Frame
-from ticker.tape import Line, Recorder, decode
+from ticker.tools.tape import Line, Recorder, decode
 
 
 def written(path: Path, *lines: str) -> Path:

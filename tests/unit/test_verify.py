@@ -11,7 +11,7 @@ from tests.conftest import make_board, make_exchange
 from ticker.exchanges.exchange import Request, Rolling
 from ticker.history import pack
 from ticker.model import DAY, MINUTE, BoardState, Row
-from ticker.verify import judge, rolling
+from ticker.tools.verify import judge, rolling
 
 NOW = 1_613_986_399_000  # 2021-02-22 18:33:19 in Seoul
 REF_TS = 1_613_899_980_000

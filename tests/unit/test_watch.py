@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from ticker.client import Feed
-from ticker.watch import Screen, age, picture
+from ticker.tools.watch import Screen, age, picture
 
 NOW = 1_790_000_000_000
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import make_board
-from ticker import wire
 from ticker.model import BoardState, Row
+from ticker.serve import wire
 
 BOARD = msgspec.structs.replace(
     make_board("BTC", "ETH", "XRP", sources=("upbit", "bithumb")),

@@ -66,7 +66,7 @@ async def test_lighthouse_gives_full_marks(speaker: Speaker) -> None:
 
 @pytest.mark.parametrize("form", ["list", "strip", "card"])
 async def test_the_markup_is_valid(speaker: Speaker, tmp_path: Path, form: str) -> None:
-    from ticker.look import look_of  # noqa: PLC0415 - beside its use
+    from ticker.sidebar.look import look_of  # noqa: PLC0415 - beside its use
 
     tool = npm("html-validate") / "bin" / "html-validate.mjs"
     rules = {"extends": ["html-validate:standard"], "rules": {"doctype-style": "off"}, "elements": ["html5"]}

@@ -13,7 +13,7 @@ import pytest_asyncio
 from tests.browser.speaker import NOON, Speaker
 from tests.web.conftest import program
 from tests.web.firefox import Firefox
-from ticker.style import STATIC
+from ticker.sidebar.style import STATIC
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 pytestmark += [pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning")]

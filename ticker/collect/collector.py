@@ -1,0 +1,269 @@
+"""I/O: the collector process: every exchange's feed, the rows they make, and the one writer to Redis.
+
+A batch is whatever is pending when the previous write returned: no timer, and no publish without its write. Each
+second there is one at least, which tells the servers that the collector lives.
+"""
+
+import asyncio
+import collections
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import aiohttp
+
+from ticker.collect import feed, rest
+from ticker.collect.backfill import Backfill, Progress
+from ticker.collect.outbox import Outbox
+from ticker.errors import BadFrame
+from ticker.exchanges import Exchange
+from ticker.exchanges.exchange import Request
+from ticker.listing import choose, wanted_of
+from ticker.market import Prices
+from ticker.model import Board, Instant, Market, Suspension, Tick
+from ticker.store import FAILURES, Emptied, Fenced, Writer
+from ticker.store.writer import LEASE_MS
+
+log = logging.getLogger(__name__)
+
+BEAT_S: Final = 1.0
+RETRY_S: Final = 5.0
+REFRESH_S: Final = 3600.0
+HINT_AFTER_S: Final = 5.0
+RETRY_WRITE_S: Final = 0.5
+PATIENCE_MS: Final = LEASE_MS - 2000
+"""Without a written batch for this long the sockets are dropped, before another collector may have the lease."""
+
+
+class LeaseLost(Exception):
+    """Another collector may be writing now."""
+
+
+class Collector:
+    """Feeds in, rows out. It is the `sink` of the feeds."""
+
+    def __init__(
+        self,
+        boards: Mapping[str, Board],
+        exchanges: Mapping[str, Exchange],
+        store: Writer,
+        clock: Callable[[], Instant],
+        *,
+        stale_after_s: float = 15.0,
+        proxy: str | None = None,
+        progress: Progress = lambda _exchange, _filled, _total: None,
+    ) -> None:
+        self.prices = Prices(boards, exchanges, stale_after_s)
+        self.refresh_s = REFRESH_S
+        self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        """(exchange, what happened) -> how often."""
+        self._boards = boards
+        self._exchanges = exchanges
+        self._store = store
+        self._clock = clock
+        self._proxy = proxy
+        self._progress = progress
+        self.batches: collections.Counter[str] = collections.Counter()
+        """How writing a batch ended -> how often."""
+        self._outbox = Outbox(self.prices, boards, store, clock)
+        self._wake = asyncio.Event()
+        self._written = 0
+        """When a batch was last written, ms of the steady clock."""
+
+    async def run(self) -> None:
+        """Collect from the live exchanges until cancelled."""
+        async with aiohttp.ClientSession(trust_env=False) as session:
+            feeds = [partial(self._collect, exchange, session) for exchange in self._exchanges.values()]
+            await self.write_from(*feeds, self._hint)
+
+    async def write_from(self, *feeds: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Write what these bring to this sink, whenever the lease is ours, until cancelled.
+
+        Without the lease there are no feeds: the collector stands by.
+        """
+        try:
+            while True:
+                await self._take_over()
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        for feed_ in feeds:
+                            tasks.create_task(feed_())
+                        tasks.create_task(self._beat(), name="beat")
+                        tasks.create_task(self._write(), name="write")
+                except* LeaseLost as lost:
+                    log.warning("standing by: %s", lost.exceptions[0])
+                self._let_go(*self._exchanges)
+        finally:
+            await self._store.release()
+
+    async def _take_over(self) -> None:
+        """Wait for the lease, then read what the last collector left, however long it takes."""
+        standing_by = False
+        while True:
+            now = self._clock()
+            try:
+                claim = await self._store.claim(now.wall)
+                if claim != "taken":
+                    await self._read(now)
+                    if claim == "empty":
+                        self._outbox.everything()
+                    return
+                if not standing_by:
+                    log.info("another collector is at work: standing by")
+                standing_by = True
+            except FAILURES as error:
+                log.warning("redis cannot be read: %s", str(error)[:200])
+            await asyncio.sleep(BEAT_S)
+
+    async def _read(self, now: Instant) -> None:
+        await self._store.load(self.prices.history, now.wall)
+        for name in self._boards:
+            self.prices.restore(name, (await self._store.board(name)).rows, now)
+        self._written = self._clock().mono
+
+    def _let_go(self, *names: str) -> None:
+        """The feeds of these exchanges have ended: nobody watches their markets."""
+        for exchange, shard in list(self.prices.quotes.links):
+            if exchange in names:
+                self.prices.quotes.cut(exchange, shard, self._clock())
+
+    async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
+        """One exchange's life: its market list, refreshed each hour, and its feed and history side by side."""
+        pace = rest.Pace(exchange.candles.per_s if exchange.candles else 1.0)
+
+        async def get(request: Request) -> bytes:
+            return await rest.fetch(session, exchange, request, pace, proxy=self._proxy)
+
+        backfill = Backfill(exchange, self.prices, get, self._clock, self._progress)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow(exchange, session, pace))
+            tasks.create_task(backfill.run())
+            tasks.create_task(backfill.rolling())
+
+    async def _follow(self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace) -> None:
+        """Stay subscribed to what is listed; a list that has changed begins the feed anew."""
+        watched: list[Market] = []
+        absent: list[str] = []
+        while True:
+            listed = await self._listed(exchange, session, pace)
+            watched, missing = choose(wanted_of(self._boards, exchange.name), listed)
+            if missing != absent:
+                log.warning("%s does not list %s: left out", exchange.name, ", ".join(missing))
+            absent = missing
+            self.prices.quotes.listed(exchange.name, watched, self._clock())
+            for shard, some in enumerate(feed.shards(exchange, watched)):
+                self.prices.watch(some, shard)
+            async with asyncio.TaskGroup() as tasks:
+                feeding = tasks.create_task(feed.run(exchange, watched, self, self._clock, proxy=self._proxy))
+                await self._until_listing_changes(exchange, session, pace, watched)
+                feeding.cancel()
+            self._let_go(exchange.name)
+
+    async def _until_listing_changes(
+        self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace, watched: list[Market]
+    ) -> None:
+        while True:
+            await asyncio.sleep(self.refresh_s)
+            markets, _ = choose(wanted_of(self._boards, exchange.name), await self._listed(exchange, session, pace))
+            self.prices.quotes.listed(exchange.name, markets, self._clock())
+            self.prices.touch()
+            if {market.code for market in markets} != {market.code for market in watched}:
+                return
+
+    async def _listed(self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace) -> list[Market]:
+        while True:
+            try:
+                return await rest.list_markets(session, exchange, pace, proxy=self._proxy)
+            except (aiohttp.ClientError, OSError, TimeoutError, BadFrame) as error:
+                log.warning("%s: market list: %s; trying again", exchange.name, str(error)[:200])
+                await asyncio.sleep(RETRY_S)
+
+    # -- the feeds' sink ----------------------------------------------------------------------------------------------
+
+    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:  # noqa: ARG002
+        """A connection is subscribed."""
+        self.counts[exchange, "opened"] += 1
+        self.prices.quotes.link(exchange, shard).epoch = epoch
+
+    def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:  # noqa: ARG002
+        """A connection ended and left a gap."""
+        self.counts[exchange, "closed"] += 1
+        self.prices.quotes.cut(exchange, shard, instant)
+
+    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:  # noqa: ARG002
+        """A price or a change of a market's life."""
+        if isinstance(event, Tick):
+            self.counts[exchange, self.prices.tick(exchange, epoch, event, instant)] += 1
+        else:
+            self.prices.suspension(exchange, event.symbol, event.quote, suspended=event.suspended)
+        self._wake.set()
+
+    def dropped(self, exchange: str, reason: str) -> None:
+        """A frame that could not be read."""
+        self.counts[exchange, f"dropped: {reason}"] += 1
+
+    # -- the writer ---------------------------------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                accepted = await self._outbox.send()
+            except Emptied:
+                log.warning("redis came back empty: writing everything again")
+                if await self._store.claim(self._clock().wall) == "taken":
+                    raise LeaseLost("another collector was first") from None
+                self._outbox.everything()
+                self._wake.set()
+            except Fenced:
+                raise LeaseLost("another collector has taken over") from None
+            except FAILURES as error:
+                await self._endure(error)
+            else:
+                self.batches["written"] += 1
+                self._written = self._clock().mono
+                self._accept(accepted)
+
+    async def _endure(self, error: BaseException) -> None:
+        """A batch could not be written: again in a second, until the lease may have ended."""
+        self.batches["failed"] += 1
+        log.warning("redis does not take prices: %s", str(error)[:200])
+        if self._clock().mono - self._written > PATIENCE_MS:
+            raise LeaseLost("redis has not taken a batch for too long")
+        await asyncio.sleep(RETRY_WRITE_S)
+        self._wake.set()
+
+    def _accept(self, accepted: Iterable[str]) -> None:
+        for accept in accepted:
+            symbol, _, quote = accept.partition("/")
+            released = self.prices.release(symbol, quote, self._clock())
+            log.info("an editor accepted %s: %d held prices released", accept[:40], released)
+
+    async def _beat(self) -> None:
+        """Each second every row is looked at again: sources fall silent, minutes end, references move."""
+        while True:
+            now = self._clock()
+            self.prices.roll(now)
+            self.prices.review(now)
+            self.prices.touch()
+            self._outbox.status = {
+                "sources": {name: self._source(name, now) for name in self._exchanges},
+                "premium": {name: premium.legs(now) for name, premium in self.prices.premiums.items()},
+            }
+            self._wake.set()
+            await asyncio.sleep(BEAT_S)
+
+    async def _hint(self) -> None:
+        """Without any network there is still something to see."""
+        await asyncio.sleep(HINT_AFTER_S)
+        if not any(what == "opened" for _, what in self.counts):
+            log.warning("no exchange can be reached yet; `ticker demo` shows the board without a network")
+
+    def _source(self, name: str, now: Instant) -> dict[str, Any]:
+        """How an exchange is doing: `live`, `stale` or `down`, and its last tick."""
+        fresh = [link.fresh(now) for (exchange, _), link in self.prices.quotes.links.items() if exchange == name]
+        last = max((q.received for q in self.prices.quotes if q.market.exchange == name), default=0)
+        state = "live" if fresh and all(fresh) else "stale" if last else "down"
+        return {"state": state, "last_tick_ts": last or None}

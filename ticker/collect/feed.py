@@ -1,0 +1,248 @@
+"""I/O: one exchange's connections, one after another for ever: backoff, hand-over, spreading over several.
+
+The backoff is ours: 0.5 s doubling to 20 s with full jitter, reset by a minute of good data, and as long as the venue
+asks when it says how long. An old connection is replaced before the venue cuts it: the next one delivers first.
+"""
+
+import asyncio
+import itertools
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import aiohttp
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from ticker.collect.connection import Connection, Record, Silence
+from ticker.collect.rest import TOO_MANY, Pace, fetch, wait_of
+from ticker.errors import BadFrame
+from ticker.exchanges import Exchange
+from ticker.exchanges.exchange import PARSE_ERRORS
+from ticker.model import Instant, Market, Suspension, Tick
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 20.0
+GOOD: Final = 60_000
+SELDOM: Final = 10_000
+EXPECTED: Final = (OSError, TimeoutError, WebSocketException, aiohttp.ClientError, BadFrame, Silence)
+"""What ends a connection in this world; anything else is a fault of this program."""
+
+
+class Sink(Protocol):
+    """Who is told what happens."""
+
+    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
+        """A connection is open; a second one of the same epoch takes over without a gap."""
+
+    def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
+        """A connection ended and left a gap, or could not be opened."""
+
+    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
+        """A price or a change of a market's life."""
+
+    def dropped(self, exchange: str, reason: str) -> None:
+        """`malformed`: a frame that cannot be read. `refused`: a refusal. `error`: a fault of this program."""
+
+
+class Backoff:
+    """How long to wait before dialling again."""
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self._most = FIRST_WAIT_S
+
+    def wait(self) -> float:
+        """Seconds to wait now: anything up to the most, which doubles."""
+        most, self._most = self._most, min(self._most * 2, LONGEST_WAIT_S)
+        return most * self._jitter()
+
+    def reset(self) -> None:
+        """It went well for long enough."""
+        self._most = FIRST_WAIT_S
+
+
+class Feed:
+    """One connection's place at a venue: the markets it carries, whatever socket carries them."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        markets: Sequence[Market],
+        shard: int,
+        sink: Sink,
+        clock: Callable[[], Instant],
+        *,
+        proxy: str | None = None,
+        jitter: Callable[[], float] = random.random,
+        record: Record | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.exchange = exchange
+        self.markets = markets
+        self.shard = shard
+        self._sink = sink
+        self._clock = clock
+        self._proxy = proxy
+        self._backoff = Backoff(jitter)
+        self._record = record
+        self._pace = pace or Pace(exchange.connects_per_s)
+        self._numbers = itertools.count(1)
+        self._epoch = 0
+        self._heir: int | None = None
+        """The number of the connection that is taking over, while it does."""
+        self._moved: set[tuple[str, str]] = set()
+        """The markets that the heir delivers already: what an older connection says of them is old."""
+        self._said: dict[str, int] = {}
+        """Kind of complaint -> when it was last logged."""
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        while True:
+            wait = await self._life()
+            await asyncio.sleep(wait)
+
+    async def _life(self) -> float:
+        """One unbroken stretch of data; how long to wait after it."""
+        self._epoch = self._clock().mono
+        try:
+            await self._stretch()
+        except Exception as error:  # noqa: BLE001 - the feed's supervisor: counted, logged, and it begins again
+            reason, asked = self._reason(error)
+            wait = max(asked, self._backoff.wait())
+            self._sink.closed(self.exchange.name, self.shard, self._clock(), reason)
+            log.warning("%s: %s; again in %.1f s", self.exchange.name, reason, wait)
+            return wait
+        return 0.0
+
+    async def _stretch(self) -> None:
+        """One connection after another, each delivering before the last one is closed, until one leaves a gap."""
+        self._settle()
+        async with asyncio.TaskGroup() as tasks:
+            connection = self._connection()
+            task = tasks.create_task(self._carry(connection))
+            while True:
+                await connection.retired.wait()
+                last, (connection, task) = task, await self._successor(tasks)
+                last.cancel()
+                self._settle()
+
+    async def _successor(self, tasks: asyncio.TaskGroup) -> tuple[Connection, asyncio.Task[None]]:
+        """The next connection, once it delivers; tried again with patience for as long as the last one lives."""
+        while True:
+            await asyncio.sleep(self._backoff.wait())
+            connection = self._connection()
+            self._heir = connection.number
+            task = tasks.create_task(self._attempt(connection))
+            await connection.settled.wait()
+            if connection.live:
+                return connection, task
+            self._settle()
+
+    async def _attempt(self, connection: Connection) -> None:
+        """A successor's life; that it fails before it delivers harms nobody."""
+        try:
+            await self._carry(connection)
+        except Exception as error:
+            if connection.live:
+                raise
+            log.warning("%s: handing over: %s", self.exchange.name, self._reason(error)[0])
+        finally:
+            connection.settled.set()
+
+    async def _carry(self, connection: Connection) -> None:
+        url = await self._address()
+        await self._pace.turn()
+        await connection.run(url, self._proxy)
+
+    async def _address(self) -> str:
+        """The URL to dial; some venues give one out by HTTP each time."""
+        exchange = self.exchange
+        if exchange.token is None or exchange.address is None:
+            return exchange.ws_url
+        async with aiohttp.ClientSession() as session:
+            body = await fetch(session, exchange, exchange.token, self._pace, proxy=self._proxy)
+        try:
+            return exchange.address(exchange.ws_url, body)
+        except PARSE_ERRORS as error:
+            raise BadFrame(f"{exchange.token.path}: not a websocket address: {body[:100]!r}") from error
+
+    def _connection(self) -> Connection:
+        number = next(self._numbers)
+        name = f"{self.shard}-{number}-{self._clock().wall}"  # unique in a record file that several runs append to
+        return Connection(self.exchange, self.markets, name, number, self, self._clock, self._record)
+
+    def _settle(self) -> None:
+        """Nobody is taking over (any more)."""
+        self._heir = None
+        self._moved.clear()
+
+    def _reason(self, error: BaseException) -> tuple[str, float]:
+        """Why it ended, in a line, and how many seconds of waiting the venue asks for."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, InvalidStatus):
+            status, header = error.response.status_code, error.response.headers.get("Retry-After")
+            asked = wait_of(header) if header or status in TOO_MANY else 0.0
+            self._pace.hold(asked)
+            return f"HTTP {status} at the handshake", asked
+        if not isinstance(error, EXPECTED):
+            self._sink.dropped(self.exchange.name, "error")
+            log.error("%s: a fault of this program", self.exchange.name, exc_info=error)
+        return f"{type(error).__name__}: {printable(str(error))}", 0.0
+
+    # -- what its connections tell ------------------------------------------------------------------------------------
+
+    def opened(self, _connection: Connection) -> None:
+        """A socket is open and about to be subscribed."""
+        self._sink.opened(self.exchange.name, self.shard, self._epoch, self._clock())
+
+    def heard(self, connection: Connection, event: Tick | Suspension, now: Instant) -> None:
+        """Data; while one connection takes over from another, each market moves over by its first frame."""
+        if self._heir is not None:
+            market = event.symbol, event.quote
+            if connection.number == self._heir:
+                self._moved.add(market)
+            elif market in self._moved:
+                return
+        if connection.good_since is not None and now.mono - connection.good_since >= GOOD:
+            self._backoff.reset()
+        self._sink.event(self.exchange.name, self.shard, self._epoch, event, now)
+
+    def dropped(self, reason: str, detail: str) -> None:
+        """A frame that cannot be read, or a refusal: counted each time, logged now and then."""
+        self._sink.dropped(self.exchange.name, reason)
+        now = self._clock().mono
+        if now - self._said.get(reason, -SELDOM) >= SELDOM:
+            self._said[reason] = now
+            log.warning("%s: %s: %s", self.exchange.name, reason, printable(detail))
+
+
+async def run(
+    exchange: Exchange,
+    markets: Sequence[Market],
+    sink: Sink,
+    clock: Callable[[], Instant],
+    *,
+    proxy: str | None = None,
+    jitter: Callable[[], float] = random.random,
+    record: Record | None = None,
+) -> None:
+    """Every connection an exchange needs for these markets, until cancelled; dialled as slowly as the venue asks."""
+    pace = Pace(exchange.connects_per_s)
+    async with asyncio.TaskGroup() as tasks:
+        for shard, some in enumerate(shards(exchange, markets)):
+            feed = Feed(exchange, some, shard, sink, clock, proxy=proxy, jitter=jitter, record=record, pace=pace)
+            tasks.create_task(feed.run())
+
+
+def shards(exchange: Exchange, markets: Sequence[Market]) -> list[Sequence[Market]]:
+    """The markets of each connection."""
+    return [markets[i : i + exchange.most_markets] for i in range(0, len(markets), exchange.most_markets)]
+
+
+def printable(text: str) -> str:
+    """A stranger's words as part of one log line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:200])

@@ -1,0 +1,121 @@
+"""I/O: what every HTTP answer has in common: its headers, its tag and short forms, and errors as objects."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from ticker.serve import wire
+from ticker.serve.handshake import VERSION
+from ticker.serve.head import END, accepts_gzip, is_known
+from ticker.serve.query import RETRY_AFTER_S, Refusal
+from ticker.serve.snapshots import HEADERS, Snapshot
+from ticker.store import FAILURES
+
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+BAD_REQUEST: Final = 400
+COMMON: Final = {name: value for name, value in HEADERS.items() if name not in {"Cache-Control", "Vary"}}
+
+
+def cached(
+    request: web.Request, snapshot: Snapshot, content_type: str, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """200 with a tag, 304 where the reader has it, gzip where it is taken; HEAD is aiohttp's."""
+    headers = dict(headers) | {"ETag": snapshot.etag, "Vary": "Accept-Encoding"}
+    asked = headers_of(request)
+    if is_known(snapshot.etag, asked.get("if-none-match", "")):
+        return web.Response(status=304, headers=headers)
+    charset = None if content_type == "application/json" else "utf-8"
+    if accepts_gzip(asked):
+        headers["Content-Encoding"] = "gzip"
+        return web.Response(body=snapshot.gzipped, headers=headers, content_type=content_type, charset=charset)
+    return web.Response(body=snapshot.body, headers=headers, content_type=content_type, charset=charset)
+
+
+def headers_of(request: web.Request) -> dict[str, str]:
+    """The headers by lower-case name, repeated ones joined, as `head` reads them."""
+    joined: dict[str, str] = {}
+    for name, value in request.headers.items():
+        known = joined.get(name.lower())
+        joined[name.lower()] = value if known is None else f"{known}, {value}"
+    return joined
+
+
+def again(request: web.Request) -> bytes:
+    """The head of a request as it came."""
+    lines = [name + b": " + value for name, value in request.raw_headers]
+    version = request.version
+    first = f"{request.method} {request.raw_path} HTTP/{version.major}.{version.minor}"
+    return b"\r\n".join([first.encode(errors="surrogateescape"), *lines]) + END
+
+
+def refusal_headers(refusal: Refusal) -> dict[str, str]:
+    """What goes with a refusal, whoever writes it."""
+    headers = COMMON | {"Cache-Control": "no-store"}
+    if refusal.code in RETRY_AFTER_S:
+        headers["Retry-After"] = str(RETRY_AFTER_S[refusal.code])
+    if refusal.code == "method_not_allowed":
+        headers["Allow"] = "GET, HEAD"
+    if refusal.code == "upgrade_required":
+        headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
+    return headers
+
+
+def refused(refusal: Refusal) -> web.Response:
+    """A refusal as an answer."""
+    body = wire.failure(refusal.code, refusal.message)
+    headers = refusal_headers(refusal)
+    return web.Response(status=refusal.status, body=body, content_type="application/json", headers=headers)
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The boundary of one request: whatever goes wrong becomes an answer."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return refused(refusal)
+    except web.HTTPMethodNotAllowed:
+        return refused(Refusal("method_not_allowed", "only GET and HEAD are answered here"))
+    except web.HTTPNotFound:
+        return refused(Refusal("not_found", "there is nothing at this address"))
+    except web.HTTPException:
+        raise
+    except FAILURES as error:
+        log.warning("%s: redis cannot be read: %s", request.path[:80], str(error)[:200])
+        return refused(Refusal("not_ready", "the store cannot be read now"))
+    except Exception:
+        log.exception("%s failed", request.path[:80])
+        return refused(Refusal("internal", "this should not have happened"))
+
+
+async def without_version(_request: web.Request, response: web.StreamResponse) -> None:
+    """Nobody needs to know which version of which library answers."""
+    response.headers.popall("Server", None)
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's side of one connection; what cannot be read is answered as every error is, and not logged."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it repeats the stranger's bytes
+    ) -> web.StreamResponse:
+        """The answer to a request that is none, or that broke us."""
+        if status == BAD_REQUEST:
+            answer = refused(Refusal("bad_request", "this is not a request of HTTP/1.1"))
+        else:
+            log.error("a request failed", exc_info=exc)
+            answer = refused(Refusal("internal", "this should not have happened"))
+        answer.headers["Server"] = "ticker"
+        answer.force_close()
+        return answer

@@ -1,0 +1,46 @@
+"""I/O: the files of `static/`, read once at start, with their entity tags and compressed forms."""
+
+import gzip
+import hashlib
+from typing import Final
+
+from msgspec import Struct
+
+from ticker.sidebar.style import STATIC
+
+TYPES: Final = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+
+
+class Asset(Struct, frozen=True):
+    """One file as it is served."""
+
+    body: bytes
+    gzipped: bytes
+    etag: str
+    content_type: str
+    immutable: bool = False
+
+
+def load() -> dict[str, Asset]:
+    """Every file by the name it is served under; files of `released/` never change."""
+    found = {path.name: asset(path.read_bytes(), path.suffix) for path in sorted(STATIC.iterdir()) if path.is_file()}
+    for path in sorted((STATIC / "released").glob("*")):
+        found[path.name] = asset(path.read_bytes(), path.suffix, immutable=True)
+    return found
+
+
+def asset(body: bytes, suffix: str, *, immutable: bool = False) -> Asset:
+    """A body with its weak tag, the same on every node."""
+    return Asset(body, gzip.compress(body, 9, mtime=0), etag(body), TYPES.get(suffix, "text/plain"), immutable)
+
+
+def etag(body: bytes) -> str:
+    """A weak tag of the content."""
+    return f'W/"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'

@@ -1,0 +1,234 @@
+"""Who listens to what. Latest wins: each flush sends one message per group, the same bytes to every member.
+
+A flush walks its members in chunks and yields between them, so that joins, leaves and other groups are not held up.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from ticker.model import Board, BoardState, Row
+from ticker.serve.group import Group, Key, Member, differing, redecided
+from ticker.serve.message import Message
+from ticker.settings import Server
+
+CHUNK: Final = 500
+MOST_GROUPS: Final = 4096
+HEARTBEAT_S: Final = 10.0
+INTERVALS: Final = (200, 500, 1000, 2000, 5000, 10000, 30000)
+LOOK_S: Final = 1.0
+FAREWELL_S: Final = 2.0
+
+
+class Busy(Exception):
+    """There are as many groups as the hub will keep."""
+
+
+class Hub:
+    """The boards as they are shown, and the readers of each."""
+
+    def __init__(self, boards: Mapping[str, Board], server: Server) -> None:
+        self.configured = boards
+        self.boards: dict[str, BoardState] = {}
+        """By board, once it has been read."""
+        self.versions: Counter[str] = Counter()
+        """By board: grows whenever what it shows changes."""
+        self.counts: Counter[str] = Counter()
+        self.heartbeat_s = HEARTBEAT_S
+        self.most_groups = MOST_GROUPS
+        self.chunk = CHUNK
+        self.look_s = LOOK_S
+        """How often it looks for the slow and the silent."""
+        self.farewell_s = FAREWELL_S
+        """How long a reader may take to close its end."""
+        self._flush_ms = server.flush_ms
+        self._slow_after = server.slow_after_s
+        self._silent = False
+        self._groups: dict[Key, Group] = {}
+        self._by_board: dict[str, dict[Key, Group]] = {name: {} for name in boards}
+        self._dirty: set[Group] = set()
+        self._anew: set[Group] = set()
+        self._behind: dict[Member, float] = {}
+        self._wake = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Every board has been read from Redis once."""
+        return len(self.boards) == len(self.configured)
+
+    # -- what comes from Redis ----------------------------------------------------------------------------------------
+
+    def replace(self, name: str, state: BoardState) -> None:
+        """A board was read as a whole; a row that is missing (Redis came back empty) stays as it was."""
+        before = self.boards.get(name)
+        known = self.configured[name].names
+        rows = {symbol: self._seen(row) for symbol, row in state.rows.items() if symbol in known}
+        state.rows = (before.rows if before else {}) | rows
+        self.boards[name] = state
+        self.versions[name] += 1
+        if before is None or redecided(before, state):
+            self._anew.update(self._by_board[name].values())
+            self._wake.set()
+        else:
+            self._changed(name, differing(before, state))
+
+    def update(self, name: str, revision: int, ts: int, rows: Iterable[Row]) -> None:
+        """A batch changed these rows of a board."""
+        state = self.boards[name]
+        state.revision, state.ts = revision, ts
+        known = self.configured[name].names
+        changed = {row.symbol: self._seen(row) for row in rows if row.symbol in known}
+        state.rows.update(changed)
+        self._changed(name, set(changed))
+
+    def silence(self, silent: bool) -> None:
+        """The collector stopped (or spoke again): nothing is live while nobody watches."""
+        self._silent = silent
+        for name, state in self.boards.items():
+            changed = {symbol: seen for symbol, row in state.rows.items() if (seen := self._seen(row)) is not row}
+            state.rows.update(changed)
+            self._changed(name, set(changed))
+
+    def _seen(self, row: Row) -> Row:
+        return msgspec.structs.replace(row, state="stale") if self._silent and row.state == "live" else row
+
+    def _changed(self, name: str, symbols: set[str]) -> None:
+        self.versions[name] += 1
+        if not symbols:
+            return
+        self._dirty.update(group for group in self._by_board[name].values() if group.note(symbols))
+        if self._dirty:
+            self._wake.set()
+
+    # -- readers ------------------------------------------------------------------------------------------------------
+
+    def key(self, board: str, symbols: Iterable[str] | None, interval_ms: int | None) -> Key:
+        """The group for a wish: symbols in board order, the interval rounded up to one of a few."""
+        order = self.configured[board].symbols
+        chosen = None if symbols is None else tuple(symbol for symbol in order if symbol in set(symbols))
+        wanted = interval_ms or 0
+        rounded = next((step for step in INTERVALS if step >= wanted), INTERVALS[-1]) if wanted else 0
+        return Key(board, None if chosen == order else chosen, max(rounded, self._flush_ms))
+
+    def make_room(self, key: Key) -> None:
+        """Busy when there are as many groups as the hub will keep; whole boards always have room."""
+        if len(self._groups) >= self.most_groups and key.symbols is not None and key not in self._groups:
+            raise Busy
+
+    def join(self, member: Member, key: Key) -> None:
+        """Give a reader the group's snapshot and from then on what comes; Busy when there are too many groups."""
+        group = self._groups.get(key)
+        if group is None:
+            self.make_room(key)
+            group = Group(key, self.configured[key.board], self.boards[key.board], time.monotonic())
+            self._groups[key] = self._by_board[key.board][key] = group
+        group.members[member] = None
+        member.key = group.key
+        self.resync(member)
+
+    def move(self, member: Member, key: Key) -> None:
+        """A reader wants something else."""
+        self.leave(member)
+        self.join(member, key)
+
+    def leave(self, member: Member) -> None:
+        """Forget a reader; a group without readers costs nothing."""
+        self._behind.pop(member, None)
+        group = self._groups.get(member.key)
+        if group is None:
+            return
+        group.members.pop(member, None)
+        if not group.members:
+            del self._groups[group.key], self._by_board[group.key.board][group.key]
+            self._dirty.discard(group)
+            self._anew.discard(group)
+
+    def resync(self, member: Member) -> None:
+        """Send a reader its group's snapshot."""
+        group = self._groups[member.key]
+        member.seq = group.seq
+        member.send(group.snapshot(member.language))
+
+    def fell_behind(self, member: Member) -> None:
+        """A reader cannot take what it is sent; it has `slow_after_s` to catch up."""
+        self._behind.setdefault(member, time.monotonic())
+
+    def caught_up(self, member: Member) -> None:
+        """A reader has taken everything."""
+        self._behind.pop(member, None)
+
+    def members(self) -> list[Member]:
+        """Every reader."""
+        return [member for group in self._groups.values() for member in group.members]
+
+    @property
+    def groups(self) -> int:
+        """How many groups there are."""
+        return len(self._groups)
+
+    # -- flushing -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Flush what is due, forever."""
+        last_look = 0.0
+        while True:
+            now = time.monotonic()
+            if now - last_look >= self.look_s:
+                last_look = now
+                await self._look_around(now)
+            await self._flush_due()
+            await self._sleep(min([last_look + self.look_s, *(group.due for group in self._dirty)]))
+
+    async def _sleep(self, until: float) -> None:
+        """Wait for a change or for the time; a change of a group that is not due yet shortens nothing."""
+        self._wake.clear()
+        if any(group.due <= time.monotonic() for group in self._dirty) or self._anew:
+            return
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _flush_due(self) -> None:
+        for group in list(self._anew):
+            self._anew.discard(group)
+            self._dirty.discard(group)
+            group.restart(self.boards[group.key.board], time.monotonic())
+            await self._deliver(group, None)
+        now = time.monotonic()
+        for group in [group for group in self._dirty if group.due <= now]:
+            if group in self._anew:
+                continue  # a snapshot comes first: its readers may not even know the rows that changed
+            self._dirty.discard(group)
+            message = group.update(self.boards[group.key.board], now)
+            if message is not None:
+                await self._deliver(group, message)
+
+    async def _deliver(self, group: Group, message: Message | None) -> None:
+        """One message, or each its snapshot, to every member of now; those who join meanwhile have it already."""
+        seq, key, members = group.seq, group.key, list(group.members)
+        start, group.first = group.first % max(1, len(members)), group.first + self.chunk
+        members = members[start:] + members[:start]
+        for at in range(0, len(members), self.chunk):
+            for member in members[at : at + self.chunk]:
+                if member.seq < seq and member.key is key:
+                    member.seq = seq
+                    member.send(message or group.snapshot(member.language))
+            await asyncio.sleep(0)
+        self.counts["deliveries"] += len(members)
+
+    async def _look_around(self, now: float) -> None:
+        """Once a second: who is too slow, and who has heard nothing for long."""
+        for member in list(self._behind):
+            member.poke()
+        for member in [member for member, since in self._behind.items() if now - since > self._slow_after]:
+            del self._behind[member]
+            self.counts["slow"] += 1
+            member.close(4008, "too slow")
+        for group in [group for group in self._groups.values() if now - group.spoke_at >= self.heartbeat_s]:
+            await self._deliver(group, group.heartbeat(now))

@@ -1,0 +1,141 @@
+"""I/O: who may come in, who is here, who still answers, and how everybody is sent away."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from ticker.model import Language
+from ticker.serve import query, wire
+from ticker.serve.address import client_of, may_listen
+from ticker.serve.group import Key
+from ticker.serve.hub import Busy, Hub
+from ticker.serve.query import Refusal
+from ticker.serve.reader import Reader
+from ticker.settings import Server
+
+PING_S: Final = 25.0
+RINGS: Final = 25
+BATCHES: Final = 20
+RETRY_MS: Final = 1000
+
+
+class Admission(Struct, frozen=True):
+    """A stream that may be opened."""
+
+    key: Key
+    language: Language
+    address: str
+
+
+class Lobby:
+    """The readers of one server node."""
+
+    def __init__(self, hub: Hub, server: Server) -> None:
+        self.draining = False
+        self.ping_s = PING_S
+        self.counts: Counter[str] = Counter()
+        self._hub = hub
+        self._server = server
+        self._addresses: Counter[str] = Counter()
+        self._rings: list[dict[Reader, str]] = [{} for _ in range(RINGS)]
+        """The readers by the turn in which they are pinged, each with its address."""
+        self._ring_of: dict[Reader, int] = {}
+        self._turn = 0
+        self._empty = asyncio.Event()
+        self._second = (0, 0)
+        """The current second and how many streams were opened in it."""
+
+    @property
+    def clients(self) -> int:
+        """How many readers are here."""
+        return len(self._ring_of)
+
+    # -- coming and going ---------------------------------------------------------------------------------------------
+
+    def admit(
+        self, board: str | None, parameters: Mapping[str, str], headers: Mapping[str, str], peer: str
+    ) -> Admission:
+        """What an address asks for, if there is room for it; else a Refusal. Headers are known in lower case."""
+        wish = query.wish(self._hub.configured, board, parameters)
+        address = client_of(peer, headers.get("x-forwarded-for", ""), self._server.trusted_proxies)
+        self._check(headers, peer, address)
+        key = self._hub.key(wish.board, wish.symbols, wish.interval_ms)
+        try:
+            self._hub.make_room(key)
+        except Busy:
+            raise Refusal("busy", "too many different subscriptions") from None
+        return Admission(key, wish.language, address)
+
+    def _check(self, headers: Mapping[str, str], peer: str, address: str) -> None:
+        if self.draining or not self._hub.ready:
+            raise Refusal("not_ready", "not ready to serve")
+        if not may_listen(headers, peer, self._server):
+            raise Refusal("forbidden_origin", "this origin is not on the list of allowed_origins")
+        if self.clients >= self._server.max_clients:
+            raise Refusal("busy", "as many readers as this node takes")
+        if self._server.max_per_ip and self._addresses[address] >= self._server.max_per_ip:
+            raise Refusal("rate_limited", "too many connections from this address")
+        second, count = self._second
+        now = int(time.monotonic())
+        self._second = (now, count + 1 if second == now else 1)
+        if self._second[1] > self._server.handshakes_per_s:
+            raise Refusal("busy", "too many new readers at once")
+
+    def enter(self, reader: Reader, address: str) -> None:
+        """One more reader; its first ping is a whole round away."""
+        self._ring_of[reader] = self._turn
+        self._rings[self._turn][reader] = address
+        self._addresses[address] += 1
+        self.counts["entered"] += 1
+
+    def left(self, reader: Reader) -> None:
+        """One reader less."""
+        ring = self._ring_of.pop(reader, None)
+        if ring is None:
+            return
+        address = self._rings[ring].pop(reader)
+        self._addresses[address] -= 1
+        if not self._addresses[address]:
+            del self._addresses[address]
+        if not self._ring_of:
+            self._empty.set()
+
+    # -- who still answers --------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Ping each reader every `ping_s`; one that has not answered the last time is gone."""
+        while True:
+            await asyncio.sleep(self.ping_s / RINGS)
+            self._turn = (self._turn + 1) % RINGS
+            for reader in list(self._rings[self._turn]):
+                if not reader.ping():
+                    self.counts["silent"] += 1
+                    reader.abort()
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Take nobody new, and send everybody away in batches over `drain_s`."""
+        self.draining = True
+        readers = list(self._ring_of)
+        size = max(1, -(-len(readers) // BATCHES))
+        for at in range(0, len(readers), size):
+            for reader in readers[at : at + size]:
+                reader.say(wire.bye("restart", RETRY_MS))
+                reader.close(1012, "restart")
+            await asyncio.sleep(self._server.drain_s / BATCHES)
+        if self._ring_of:
+            self._empty.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._hub.farewell_s + 1):
+                    await self._empty.wait()
+
+    def clear(self) -> None:
+        """End every stream at once."""
+        for reader in list(self._ring_of):
+            reader.abort()

@@ -1,0 +1,121 @@
+"""I/O: the server process: the boards in Redis, followed and handed to the hub.
+
+It recomputes nothing. When the collector's heartbeat stops, its rows are shown as stale until it is heard again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ticker import money
+from ticker.history import unpack
+from ticker.model import MINUTE, Board, Instant
+from ticker.serve.hub import Hub
+from ticker.store import FAILURES, Reader, Update
+
+log = logging.getLogger(__name__)
+
+RETRY_S: Final = 1.0
+
+
+class Node:
+    """Follows Redis for one hub, and reads from it what is not pushed."""
+
+    def __init__(
+        self,
+        boards: Mapping[str, Board],
+        hub: Hub,
+        store: Reader,
+        clock: Callable[[], Instant],
+        *,
+        stale_after_s: float = 15.0,
+    ) -> None:
+        self._boards = boards
+        self._hub = hub
+        self._store = store
+        self._clock = clock
+        self._patience = round(stale_after_s * 1000)
+        self._fence = 0
+        self._revisions: dict[str, int] = {}
+        self._heard: int | None = None
+        self._silent = False
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(), name="listen")
+            tasks.create_task(self._watch(), name="watch")
+
+    async def _listen(self) -> None:
+        async for update in self._store.updates():
+            if update is None:
+                await self._read_all()
+            else:
+                await self._take(update)
+
+    async def _take(self, update: Update) -> None:
+        if update.fence < self._fence:
+            return  # the last words of a collector that has been replaced
+        self._fence = update.fence
+        if update.edited:
+            await self._read_all()
+            return
+        self._heard = self._clock().mono
+        if self._silent:
+            self._silent = False
+            self._hub.silence(False)
+            await self._read_all()
+        for name, board in update.boards.items():
+            known = self._revisions.get(name)
+            if known is None or board.revision <= known or self._hub.boards[name].frozen:
+                continue
+            if board.revision == known + 1:
+                self._revisions[name] = board.revision
+                self._hub.update(name, board.revision, board.ts, board.rows)
+            else:
+                await self._read_all()
+
+    async def _read_all(self) -> None:
+        """Read every board until it works; what arrives meanwhile waits in the subscription."""
+        while True:
+            try:
+                for name in self._boards:
+                    state = await self._store.board(name)
+                    self._revisions[name] = state.revision
+                    self._hub.replace(name, state)
+            except FAILURES as error:
+                log.warning("redis cannot be read: %s", str(error)[:200])
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    async def _watch(self) -> None:
+        """The collector speaks every second; after `stale_after_s` without a word nothing here is live any more."""
+        started = self._clock().mono
+        while True:
+            heard = self._heard if self._heard is not None else started
+            if not self._silent and self._clock().mono - heard > self._patience:
+                log.warning("the collector is silent: every row is shown as stale")
+                self._silent = True
+                self._hub.silence(True)
+            await asyncio.sleep(RETRY_S)
+
+    # -- what the routes ask for --------------------------------------------------------------------------------------
+
+    async def history(self, board: Board, symbol: str) -> tuple[str, list[tuple[int, str]]] | None:
+        """The source a row shows now and its last 24 hours as (minute end, price text); None before the first price."""
+        row = self._hub.boards[board.name].rows.get(symbol)
+        if row is None or row.source is None:
+            return None
+        samples = await self._store.samples(f"{row.source}:{symbol}/{board.quote}", self._clock().wall)
+        points = [(minute + MINUTE, unpack(sample)) for minute, sample in samples]
+        return row.source, [(end, money.plain(price)) for end, price in points if price is not None]
+
+    async def sources(self) -> dict[str, dict[str, Any]]:
+        """How every exchange is doing, as the collector last said."""
+        return (await self._store.status()).get("sources", {})
+
+    async def holds(self) -> list[dict[str, Any]]:
+        """The last prices that were not believed at once."""
+        return await self._store.holds()

@@ -1,0 +1,262 @@
+"""I/O: every HTTP route but the hottest one, which `door` answers from the same snapshots."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeAlias
+
+from aiohttp import web
+
+from ticker.model import Board
+from ticker.serve import assets, head, query, wire
+from ticker.serve.address import public_url
+from ticker.serve.answers import COMMON, Handler, again, cached, errors, headers_of, without_version
+from ticker.serve.head import Head
+from ticker.serve.hub import Hub
+from ticker.serve.lobby import Lobby
+from ticker.serve.query import Refusal
+from ticker.serve.reader import Reader
+from ticker.serve.snapshots import HEADERS, Snapshot, Snapshots
+from ticker.serve.sse import HEADERS as SSE_HEADERS
+from ticker.serve.sse import EventStream
+from ticker.settings import Settings
+from ticker.sidebar import page
+
+Gone: TypeAlias = Callable[[Reader], None]
+Admit: TypeAlias = Callable[[asyncio.Transport, Head, bytes, Gone], None]
+
+SAFE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+GALLERY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:;"
+    " frame-src 'self'; base-uri 'none'; form-action 'none'"
+)
+MOST_POINTS: Final = 100_000
+FEATURES: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+class Records(Protocol):
+    """What is asked of Redis when somebody asks us."""
+
+    async def history(self, board: Board, symbol: str) -> tuple[str, list[tuple[int, str]]] | None:
+        """The source a row shows and its last 24 hours as (minute end, price text)."""
+
+    async def sources(self) -> dict[str, dict[str, Any]]:
+        """How every exchange is doing."""
+
+    async def holds(self) -> list[dict[str, Any]]:
+        """The last prices that were not believed at once."""
+
+
+class Routes:
+    """The answers of one server node."""
+
+    def __init__(
+        self, hub: Hub, settings: Settings, records: Records, snapshots: Snapshots, lobby: Lobby, admit: Admit
+    ) -> None:
+        self._hub = hub
+        self._lobby = lobby
+        self._admit = admit
+        self._boards = hub.configured
+        self._settings = settings
+        self._records = records
+        self._snapshots = snapshots
+        self._assets = assets.load()
+
+    def application(self) -> web.Application:
+        """The application with its routes and the one place where errors become answers."""
+        app = web.Application(middlewares=[errors])
+        app.on_response_prepare.append(without_version)
+        for path, handler in self._table().items():
+            app.router.add_get(path, handler)
+        return app
+
+    def _table(self) -> dict[str, Handler]:
+        return {
+            "/": self.gallery,
+            "/v1/snapshot": self.snapshot,
+            "/v1/snapshot/{board}": self.snapshot,
+            "/v1/events": self.events,
+            "/v1/events/{board}": self.events,
+            "/v1/history/{board}/{symbol}": self.history,
+            "/v1/boards": self.boards,
+            "/v1/holds": self.holds,
+            "/v1/stream": self.stream,
+            "/v1/stream/{board}": self.stream,
+            "/embed/{board}": self.embed,
+            "/fragment/{board}": self.fragment,
+            "/healthz": self.healthz,
+            "/readyz": self.readyz,
+            "/{asset}": self.asset,
+        }
+
+    async def snapshot(self, request: web.Request) -> web.StreamResponse:
+        """`/v1/snapshot[/{board}]`."""
+        wish = query.wish(self._boards, request.match_info.get("board"), request.query)
+        self._require_ready()
+        if wish.symbols is None:
+            found = self._snapshots.get(wish.board, wish.language)
+        else:
+            found = self._snapshots.make(wish.board, wish.language, wish.symbols)
+        return cached(request, found, "application/json", HEADERS)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """`/v1/events[/{board}]`."""
+        peer = request.remote or ""
+        admission = self._lobby.admit(request.match_info.get("board"), request.query, headers_of(request), peer)
+        if request.method == "HEAD":
+            return web.Response(headers=COMMON | SSE_HEADERS)
+
+        def begin(transport: asyncio.Transport, gone: Gone) -> None:
+            reader = EventStream(self._hub, admission.key, admission.language, gone)
+            self._lobby.enter(reader, admission.address)
+            reader.open(transport, COMMON)
+            self._hub.join(reader, admission.key)
+
+        return await self._given_away(request, begin)
+
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        """`/v1/history/{board}/{symbol}`."""
+        board = query.board_of(self._boards, request.match_info["board"])
+        symbol = query.symbol_of(board, request.match_info["symbol"])
+        most = query.whole(request.query, "points", MOST_POINTS)
+        since = query.whole(request.query, "since", 10**14)
+        self._require_ready()
+        found = await self._records.history(board, symbol)
+        source, points = found or (None, [])
+        points = [point for point in points if since is None or point[0] >= since]
+        body = wire.history(board, symbol, source, thinned(points, most))
+        return cached(request, Snapshot(body), "application/json", HEADERS | {"Cache-Control": "public, max-age=30"})
+
+    async def boards(self, request: web.Request) -> web.StreamResponse:
+        """`/v1/boards`."""
+        server = self._settings.server
+        limits = {
+            "max_symbols": query.MOST_SYMBOLS,
+            "flush_ms": server.flush_ms,
+            "max_clients": server.max_clients,
+            "max_per_ip": server.max_per_ip,
+        }
+        body = wire.boards(self._boards, await self._records.sources(), limits)
+        return cached(request, Snapshot(body), "application/json", HEADERS)
+
+    async def holds(self, request: web.Request) -> web.StreamResponse:
+        """`/v1/holds`."""
+        body = wire.holds(await self._records.holds())
+        return cached(request, Snapshot(body), "application/json", HEADERS)
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """A websocket on a connection that was used for other things before (a proxy's), or none at all."""
+        asked = head.read(again(request))
+        if asked is None or not head.is_upgrade(asked):
+            raise Refusal("upgrade_required", "this address is for websockets")
+
+        def begin(transport: asyncio.Transport, gone: Gone) -> None:
+            self._admit(transport, asked, b"", gone)
+
+        return await self._given_away(request, begin)
+
+    async def _given_away(
+        self, request: web.Request, begin: Callable[[asyncio.Transport, Gone], None]
+    ) -> web.StreamResponse:
+        """Let a reader have the connection until it ends; aiohttp gets it back only to bury it."""
+        transport, over = request.transport, asyncio.Event()
+        if transport is None:
+            raise ConnectionResetError
+        aiohttps = transport.get_protocol()
+
+        def gone(reader: Reader) -> None:
+            self._lobby.left(reader)
+            over.set()
+
+        begin(transport, gone)
+        try:
+            if transport.get_protocol() is not aiohttps:
+                await over.wait()
+        finally:
+            aiohttps.connection_lost(None)
+        return web.Response()
+
+    async def embed(self, request: web.Request) -> web.StreamResponse:
+        """`/embed/{board}`: the sidebar as a page."""
+        wish = query.wish(self._boards, request.match_info["board"], request.query)
+        self._require_ready()
+        text = page.embed(
+            self._boards[wish.board],
+            self._hub.boards[wish.board],
+            wish.language,
+            public_url=self._public_url(request),
+            symbols=wish.symbols,
+            look=page.look_of(request.query),
+        )
+        return cached(request, Snapshot(text.encode()), "text/html", HEADERS | self._page_headers())
+
+    async def fragment(self, request: web.Request) -> web.StreamResponse:
+        """`/fragment/{board}`: the sidebar for server-side includes."""
+        wish = query.wish(self._boards, request.match_info["board"], request.query)
+        self._require_ready()
+        text = page.fragment(
+            self._boards[wish.board],
+            self._hub.boards[wish.board],
+            wish.language,
+            public_url=self._public_url(request),
+            symbols=wish.symbols,
+            assets=request.query.get("assets") == "1",
+            look=page.look_of(request.query),
+        )
+        return cached(request, Snapshot(text.encode("ascii")), "text/html", HEADERS)
+
+    async def gallery(self, request: web.Request) -> web.StreamResponse:
+        """`/`: every form and option live, with the snippets to copy."""
+        text = page.gallery(self._boards, public_url=self._public_url(request))
+        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": GALLERY_POLICY} | SAFE
+        return cached(request, Snapshot(text.encode()), "text/html", headers)
+
+    async def asset(self, request: web.Request) -> web.StreamResponse:
+        """`/widget.js` and its like: evergreen with a tag; a file with its hash in its name never changes."""
+        found = self._assets.get(request.match_info["asset"])
+        if found is None:
+            raise Refusal("not_found", "there is nothing at this address")
+        caching = "public, max-age=31536000, immutable" if found.immutable else "public, max-age=300"
+        snapshot = Snapshot(found.body)
+        content_type = found.content_type.partition(";")[0]
+        return cached(request, snapshot, content_type, HEADERS | {"Cache-Control": caching})
+
+    async def healthz(self, _request: web.Request) -> web.StreamResponse:
+        """The process lives."""
+        return web.Response(text="ok\n")
+
+    async def readyz(self, _request: web.Request) -> web.StreamResponse:
+        """It can serve: it has read every board, and it is not leaving."""
+        if self._lobby.draining:
+            raise Refusal("not_ready", "draining")
+        self._require_ready()
+        return web.Response(text="ready\n")
+
+    def _require_ready(self) -> None:
+        if not self._hub.ready:
+            raise Refusal("not_ready", "no snapshot has been read yet")
+
+    def _public_url(self, request: web.Request) -> str:
+        return public_url(headers_of(request), request.remote or "", self._settings.server)
+
+    def _page_headers(self) -> dict[str, str]:
+        ancestors = " ".join(self._settings.server.frame_ancestors)
+        policy = (
+            f"default-src 'none'; script-src 'self'; style-src 'self' '{page.STYLE_HASH}'; connect-src 'self' ws: wss:;"
+            f" img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors};"
+            " require-trusted-types-for 'script'"
+        )
+        return {
+            "Cross-Origin-Embedder-Policy": "require-corp",
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "Permissions-Policy": FEATURES,
+        }
+
+
+def thinned(points: list[tuple[int, str]], most: int | None) -> list[tuple[int, str]]:
+    """At most so many points, evenly, the last one always among them."""
+    if most is None or len(points) <= most:
+        return points
+    if most == 0:
+        return []
+    return [points[len(points) - 1 - (len(points) * i) // most] for i in reversed(range(most))]

@@ -1,0 +1,1 @@
+"""The commands of operators and editors: `board`, `watch`, `verify`, `doctor`, `record`, `replay`."""

@@ -1,0 +1,110 @@
+"""I/O: the Redis that an operator's command is about, and the boards in it: the configured ones or the demo's."""
+
+import contextlib
+import difflib
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ticker import sim
+from ticker.errors import StartError, UsageError
+from ticker.exchanges import EXCHANGES, Exchange
+from ticker.model import Board
+from ticker.settings import ExchangeSettings, Settings, boards
+from ticker.store import embedded
+
+DEMO: Final = "demo"
+"""The demo's own folder in the data directory, as `program.demo` makes it."""
+REPLAY: Final = "replay"
+UNIX: Final = "unix://"
+TIMEOUT_S: Final = 1.0
+
+
+class Place(NamedTuple):
+    """Where prices are kept."""
+
+    url: str
+    boards: Mapping[str, Board]
+    what: str
+    """For people: `redis.url` or the folder."""
+
+    def board(self, name: str) -> Board:
+        """The board of this name."""
+        if name not in self.boards:
+            raise UsageError(f"there is no board {name!r}{nearest(name, self.boards)}")
+        return self.boards[name]
+
+    def symbol(self, board: Board, symbol: str) -> str:
+        """A symbol of a board, however its letters are written."""
+        if symbol.upper() not in board.symbols:
+            raise UsageError(f"board {board.name} has no {symbol!r}{nearest(symbol, board.symbols)}")
+        return symbol.upper()
+
+    def showing(self, symbol: str) -> Board:
+        """The first board that shows a symbol."""
+        found = next((board for board in self.boards.values() if symbol.upper() in board.symbols), None)
+        if found is None:
+            known = sorted({symbol for board in self.boards.values() for symbol in board.symbols})
+            raise UsageError(f"no board shows {symbol!r}{nearest(symbol, known)}")
+        return found
+
+
+def find(settings: Settings) -> Place | None:
+    """The configured Redis; else the private one that runs in the data directory now, or in the demo's; else None."""
+    if settings.redis.url:
+        return Place(settings.redis.url, boards(settings), "redis.url")
+    folder = Path(settings.redis.data_dir)
+    for place, simulated in ((folder, False), (folder / DEMO, True), (folder / REPLAY, False)):
+        url = embedded.running(place)
+        if url is not None and _answers(url):
+            return Place(url, sim.boards() if simulated else boards(settings), str(place))
+    return None
+
+
+def needed(settings: Settings) -> Place:
+    """The same; StartError where there is none."""
+    found = find(settings)
+    if found is None:
+        folder = settings.redis.data_dir
+        raise StartError(f"no ticker runs in {folder}: start `ticker run` or `ticker demo`, or set redis.url")
+    return found
+
+
+def exchanges(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Exchange]:
+    """The exchanges that boards show or measure premiums against and nobody disabled, at the configured addresses."""
+    wanted = {name for board in shown.values() for name in board.sources + board.premium}
+    own = {name: settings.exchanges.get(name, ExchangeSettings()) for name in EXCHANGES if name in wanted}
+    return {
+        name: msgspec.structs.replace(
+            EXCHANGES[name],
+            ws_url=said.ws_url or EXCHANGES[name].ws_url,
+            rest_url=said.rest_url or EXCHANGES[name].rest_url,
+        )
+        for name, said in own.items()
+        if said.enabled
+    }
+
+
+def local_url(host: str, port: int) -> str:
+    """Where a server that listens there is reached from this machine."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - asked, not bound
+    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the one that was probably meant, else all there are."""
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), names, 1, 0.5)
+    return f"; did you mean {names[close[0]]}?" if close else f"; known are {', '.join(names.values())}"
+
+
+def _answers(url: str) -> bool:
+    """Whether somebody listens on a private server's socket: its address outlives one that was killed."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(TIMEOUT_S)
+        probe.connect(url.removeprefix(UNIX))
+        return True
+    return False

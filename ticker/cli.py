@@ -45,14 +45,17 @@ def run(context: click.Context, config: str | None) -> None:
 @cli.command(epilog="Example: ticker demo --frozen")
 @config_option
 @click.option("--frozen", is_flag=True, help="Keep the article's 23 rows still.")
+@click.option(
+    "--drill", "drilled", is_flag=True, help="Add the board `drill`, which goes through all that a client must bear."
+)
 @click.pass_context
-def demo(context: click.Context, config: str | None, frozen: bool) -> None:
+def demo(context: click.Context, config: str | None, frozen: bool, drilled: bool) -> None:
     """The same over simulated exchanges on loopback; needs no network."""
     settings = settings_of(context, config)
     click.echo(
         f"Simulated prices: http://{settings.server.host}:{settings.server.port}/embed/article  (Ctrl-C ends)", err=True
     )
-    start(program.demo(settings, frozen=frozen))
+    start(program.demo(settings, frozen=frozen, drilled=drilled))
 
 
 @cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker collect")

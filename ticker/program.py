@@ -23,6 +23,7 @@ from ticker.serve import door
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
 from ticker.settings import Settings, boards
+from ticker.sim import drill
 from ticker.store import Reader, Writer, embedded
 from ticker.tools import playback, tape
 
@@ -51,13 +52,16 @@ async def serve(settings: Settings) -> None:
         await _serve(settings, boards(settings), store)
 
 
-async def demo(settings: Settings, *, frozen: bool) -> None:
-    """Everything over simulated exchanges on loopback, with a data directory of its own that starts empty."""
+async def demo(settings: Settings, *, frozen: bool, drilled: bool = False) -> None:
+    """Everything over simulated exchanges on loopback, with a data directory of its own that starts empty.
+
+    `drilled` adds a board that goes through everything a client must bear.
+    """
     data_dir = Path(settings.redis.data_dir) / "demo"
     world = sim.World(clock.now().wall, frozen=frozen)
     async with sim.serve(sim.venues(world, clock.now)) as exchanges:
         with _redis(settings, data_dir, empty=True) as url:
-            await _both(settings, sim.boards(), exchanges, url)
+            await _both(settings, sim.boards(), exchanges, url, drilled=drilled)
 
 
 async def replay(settings: Settings, files: Sequence[Path], exchange: str | None, speed: float) -> None:
@@ -85,12 +89,19 @@ async def record(settings: Settings, file: Path) -> int:
         raise StartError(f"{file}: {error.strerror}; choose another file") from None
 
 
-async def _both(settings: Settings, shown: Mapping[str, Board], exchanges: Mapping[str, Exchange], url: str) -> None:
+async def _both(
+    settings: Settings,
+    shown: Mapping[str, Board],
+    exchanges: Mapping[str, Exchange],
+    url: str,
+    *,
+    drilled: bool = False,
+) -> None:
     async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
         with _progress() as report:
             collector = _collector(settings, shown, exchanges, writer, report)
             collecting = tasks.create_task(collector.run(), name="collector")
-            await _serve(settings, shown, reader, CollectorMetrics(collector, clock.now))
+            await _serve(settings, shown, reader, CollectorMetrics(collector, clock.now), drilled=drilled)
             collecting.cancel()
 
 
@@ -108,15 +119,18 @@ def _collector(
     )
 
 
-async def _serve(settings: Settings, shown: Mapping[str, Board], store: Reader, *figures: CollectorMetrics) -> None:
+async def _serve(
+    settings: Settings, shown: Mapping[str, Board], store: Reader, *figures: CollectorMetrics, drilled: bool = False
+) -> None:
     """Serve until a signal, then drain: no new readers, a farewell to the old ones, and out."""
-    hub = Hub(shown, settings.server)
+    hub = Hub({**shown, drill.BOARD.name: drill.BOARD} if drilled else shown, settings.server)
     node = Node(shown, hub, store, clock.now, stale_after_s=settings.server.stale_after_s)
     async with asyncio.TaskGroup() as tasks:
         public = await door.serve(hub, settings, node)
         told = registry(ServerMetrics(public, clock.now), *figures)
         async with admin.serve(settings.admin, told, lambda: hub.ready and not public.lobby.draining):
-            following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run())]
+            drills = [drill.run(hub, clock.now, partial(print, file=sys.stderr, flush=True))] if drilled else []
+            following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run(), *drills)]
             await _signal()
             await public.drain()
             await public.close()

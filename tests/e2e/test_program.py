@@ -55,6 +55,15 @@ def test_the_frozen_demo_shows_exactly_the_articles_rows(tmp_path: Path) -> None
         assert fragment.startswith(b"<aside data-nosnippet>")
 
 
+def test_the_drill_is_told_step_by_step_beside_the_boards_of_the_demo(tmp_path: Path) -> None:
+    with Program(tmp_path, "demo", "--frozen", "--drill") as program:
+        program.ready()
+        assert [board["board"] for board in program.json("/v1/boards")["boards"]] == ["article", "krw", "drill"]
+        until(lambda: program.rows("drill")["XRP"]["change_pct"] == "-0.38", program)
+        said = program.log.read_text(encoding="utf-8")
+        assert re.search(r"^drill 1/\d\d: live: .*\n(?:.*\n)*drill 2/\d\d: ", said, re.MULTILINE), said
+
+
 def test_a_socket_brings_a_snapshot_then_updates_without_a_gap(tmp_path: Path) -> None:
     with Program(tmp_path, "demo") as program:
         program.ready()

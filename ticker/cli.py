@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 import orjson
 
 from ticker import __version__, money, program
@@ -14,12 +15,13 @@ from ticker.errors import BadFrame, StartError, UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.exchanges.exchange import Memory, read
 from ticker.model import Tick
-from ticker.settings import boards
+from ticker.settings import Settings, boards
 from ticker.start import config_option, settings_of, start
 from ticker.tools import tape
 from ticker.tools.commands import COMMANDS
 
 EXIT_USAGE: Final = 2
+HIGHEST_PORT: Final = 65535
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -66,12 +68,38 @@ def collect(context: click.Context, config: str | None) -> None:
     start(program.collect(settings_of(context, config)))
 
 
-@cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker serve")
+@cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker serve --workers 2")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that share the public port; limits are per process. The admin port of worker I is admin.port + I.",
+)
+@click.option("--worker", type=click.IntRange(min=0), hidden=True, help="This is worker number I of several.")
 @config_option
 @click.pass_context
-def serve(context: click.Context, config: str | None) -> None:
-    """Only a server node; needs redis.url."""
-    start(program.serve(settings_of(context, config)))
+def serve(context: click.Context, workers: int, worker: int | None, config: str | None) -> None:
+    """Only server nodes; needs redis.url."""
+    settings = settings_of(context, config)
+    if worker is not None:
+        start(program.serve(_with_own_port(settings, worker), worker=True))
+    elif workers == 1:
+        start(program.serve(settings))
+    else:
+        _with_own_port(settings, workers - 1)
+        config = config or context.find_root().obj
+        command = [sys.executable, "-m", "ticker", "serve", *(("--config", config) if config else ()), "--worker"]
+        context.exit(start(program.serve_together(settings, [[*command, str(number)] for number in range(workers)])))
+
+
+def _with_own_port(settings: Settings, worker: int) -> Settings:
+    """The settings of one worker of several: an admin port of its own."""
+    port = settings.admin.port + worker
+    if not settings.server.port or not settings.admin.port or port > HIGHEST_PORT:
+        raise UsageError(f"--workers needs a server.port, and an admin.port for each from {settings.admin.port} on")
+    return msgspec.structs.replace(settings, admin=msgspec.structs.replace(settings.admin, port=port))
 
 
 @cli.command(epilog="Example: ticker --config ticker.toml check")

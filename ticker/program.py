@@ -7,6 +7,7 @@ import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -19,13 +20,16 @@ from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.metrics import CollectorMetrics, ServerMetrics, registry
 from ticker.model import Board
-from ticker.serve import door
+from ticker.serve import door, workers
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
 from ticker.settings import Settings, boards
 from ticker.sim import drill
 from ticker.store import Reader, Writer, embedded
 from ticker.tools import playback, tape
+
+GRACE_S: Final = 10.0
+"""How much longer than `drain_s` a worker may take to end."""
 
 
 async def run(settings: Settings) -> None:
@@ -46,10 +50,18 @@ async def collect(settings: Settings) -> None:
                 await _until_signal(collector.run())
 
 
-async def serve(settings: Settings) -> None:
-    """Only a server node."""
+async def serve(settings: Settings, *, worker: bool = False) -> None:
+    """Only a server node; a worker shares the public port with others, and says when it listens."""
     async with Reader(_needed(settings)) as store:
-        await _serve(settings, boards(settings), store)
+        await _serve(settings, boards(settings), store, worker=worker)
+
+
+async def serve_together(settings: Settings, commands: Sequence[Sequence[str]]) -> int:
+    """Several server nodes on one public port, each a process of its own; the exit code."""
+    _needed(settings)
+    door.require_free(settings)
+    started = [workers.Worker(number, command) for number, command in enumerate(commands)]
+    return await workers.supervise(started, _signal(), settings.server.drain_s + GRACE_S)
 
 
 async def demo(settings: Settings, *, frozen: bool, drilled: bool = False) -> None:
@@ -120,15 +132,22 @@ def _collector(
 
 
 async def _serve(
-    settings: Settings, shown: Mapping[str, Board], store: Reader, *figures: CollectorMetrics, drilled: bool = False
+    settings: Settings,
+    shown: Mapping[str, Board],
+    store: Reader,
+    *figures: CollectorMetrics,
+    drilled: bool = False,
+    worker: bool = False,
 ) -> None:
     """Serve until a signal, then drain: no new readers, a farewell to the old ones, and out."""
     hub = Hub({**shown, drill.BOARD.name: drill.BOARD} if drilled else shown, settings.server)
     node = Node(shown, hub, store, clock.now, stale_after_s=settings.server.stale_after_s)
     async with asyncio.TaskGroup() as tasks:
-        public = await door.serve(hub, settings, node)
+        public = await door.serve(hub, settings, node, reuse_port=worker)
         told = registry(ServerMetrics(public, clock.now), *figures)
         async with admin.serve(settings.admin, told, lambda: hub.ready and not public.lobby.draining):
+            if worker:
+                workers.say_ready()
             drills = [drill.run(hub, clock.now, partial(print, file=sys.stderr, flush=True))] if drilled else []
             following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run(), *drills)]
             await _signal()

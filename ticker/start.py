@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -10,6 +10,7 @@ from ticker import logs
 from ticker.errors import TickerError
 from ticker.settings import Settings, load
 
+Result = TypeVar("Result")
 config_option = click.option("--config", metavar="FILE", help="The configuration file.", default=None)
 
 
@@ -20,11 +21,11 @@ def settings_of(context: click.Context, config: str | None) -> Settings:
     return settings
 
 
-def start(work: Coroutine[Any, Any, object]) -> None:
+def start(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a process; a single expected failure speaks for the whole group of tasks."""
     try:
         with asyncio.Runner(loop_factory=event_loop()) as runner:
-            runner.run(work)
+            return runner.run(work)
     except BaseExceptionGroup as group:
         expected = group.subgroup(TickerError)
         if expected is None:

@@ -161,6 +161,14 @@ async def serve(hub: Hub, settings: Settings, records: Records, *, reuse_port: b
     return door
 
 
+def require_free(settings: Settings) -> None:
+    """Nobody listens on the public port: processes that share it would not notice a stranger there."""
+    try:
+        listen(settings.server.host, settings.server.port, reuse_port=False).close()
+    except OSError as error:
+        raise _explained(error, settings) from None
+
+
 def _explained(error: OSError, settings: Settings) -> Exception:
     where = f"{settings.server.host}:{settings.server.port}"
     if error.errno == errno.EADDRINUSE:

@@ -4,7 +4,6 @@ It keeps an append-only file, ends with this process even when that is killed wi
 """
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import logging
@@ -12,20 +11,19 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ticker.child import die_with_parent
 from ticker.errors import StartError
 
 ADDRESS: Final = "redis.address"
 """File in the data directory that holds the running server's URL."""
 LOCK: Final = "lock"
 LONGEST_SOCKET: Final = 100
-PR_SET_PDEATHSIG: Final = 1
 RESTART_S: Final = 0.5
 
 log = logging.getLogger(__name__)
@@ -135,15 +133,9 @@ def _start(socket: Path, data_dir: Path) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock of ours
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock of ours
             process_group=0,
         )
-
-
-def _die_with_parent() -> None:
-    """Linux ends the server when this process ends, whatever the way."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _binary() -> list[str]:

@@ -1,0 +1,121 @@
+"""Several server processes on one public port."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+import orjson
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.program import Program, free_port, until
+
+ENOUGH = 12
+"""Connections that two processes share: that one gets all of them happens once in 2,000 runs."""
+
+
+def workers(program: Program) -> dict[int, int]:
+    """The number of each worker and its process."""
+    pid, found = program.process.pid, {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split():
+        line = Path(f"/proc/{child}/cmdline")
+        command = line.read_bytes().split(b"\0") if line.exists() else []
+        if b"--worker" in command:
+            found[int(command[command.index(b"--worker") + 1])] = int(child)
+    return found
+
+
+def clients_at(admin: int) -> int | None:
+    """How many readers the worker with this admin port has; None where nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=5) as answer:
+            told = re.search(r"^ticker_push_clients ([0-9.]+)$", answer.read().decode(), re.MULTILINE)
+            return int(float(told[1])) if told else None
+    except OSError:
+        return None
+
+
+def alive(reader: ClientConnection) -> bool:
+    try:
+        reader.send('{"op":"ping","id":1}')
+        while orjson.loads(reader.recv(timeout=5))["type"] != "pong":
+            pass
+    except ConnectionClosed:
+        return False
+    return True
+
+
+def last_words(reader: ClientConnection) -> tuple[str, int | None]:
+    said = ""
+    try:
+        while True:
+            said = orjson.loads(reader.recv(timeout=5))["type"]
+    except ConnectionClosed:
+        return said, reader.close_code
+
+
+def two_ports() -> int:
+    """The first of two free ports side by side."""
+    while True:
+        first = free_port()
+        with contextlib.suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", first + 1)):
+            return first
+
+
+def test_a_killed_worker_is_replaced_while_the_other_serves_and_all_are_drained(tmp_path: Path, redis_url: str) -> None:
+    """Fails when the port is not shared, nobody is started again, or the end is not told to the readers."""
+    admin = two_ports()
+    settings = {"redis__url": redis_url, "admin__port": str(admin), "server__drain_s": "0.5"}
+    with Program(tmp_path, "serve", "--workers", "2", **settings) as program, contextlib.ExitStack() as stack:
+        program.ready()
+        until(lambda: clients_at(admin) == clients_at(admin + 1) == 0, program)
+        url = f"ws://127.0.0.1:{program.port}/v1/stream"
+        readers = [stack.enter_context(connect(url)) for _ in range(ENOUGH)]
+        until(lambda: (clients_at(admin) or 0) + (clients_at(admin + 1) or 0) == ENOUGH, program)
+        with_first = clients_at(admin) or 0
+        assert 0 < with_first < ENOUGH
+        before = workers(program)
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda: workers(program).get(0) not in {None, before[0]} and clients_at(admin) == 0, program)
+        kept = [reader for reader in readers if alive(reader)]
+        assert len(kept) == ENOUGH - with_first
+        assert workers(program)[1] == before[1]
+        assert "worker 0 was killed by SIGKILL" in program.log.read_text(encoding="utf-8")
+        program.process.send_signal(signal.SIGTERM)
+        for reader in kept:
+            assert last_words(reader) == ("bye", 1012)
+        assert program.process.wait(10) == 0
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path, redis_url: str) -> None:
+    """Fails without the kernel's word to the children (prctl)."""
+    with Program(
+        tmp_path, "serve", "--workers", "2", redis__url=redis_url, admin__port=str(two_ports()), server__drain_s="0"
+    ) as program:
+        program.ready()
+        until(lambda: len(workers(program)) == 2, program)
+        children = workers(program).values()
+        program.stop(signal.SIGKILL)
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+
+
+def test_what_keeps_workers_from_starting_is_said_once(tmp_path: Path, redis_url: str) -> None:
+    """Fails when each of them tells it, when the others go on, or when a stranger on the port is not noticed."""
+    admin = two_ports()
+    with Program(tmp_path, "serve", redis__url=redis_url, admin__port=str(admin + 1)) as other:
+        other.ready()
+        taken = {"redis__url": redis_url, "server__port": str(other.port), "admin__port": str(two_ports())}
+        with Program(tmp_path, "serve", "--workers", "2", **taken) as program:
+            assert program.process.wait(10) == 1
+            assert program.log.read_text(encoding="utf-8").count("is in use; stop what listens there") == 1
+        taken = {"redis__url": redis_url, "admin__port": str(admin)}
+        with Program(tmp_path, "serve", "--workers", "2", **taken) as program:
+            assert program.process.wait(15) == 1
+            said = program.log.read_text(encoding="utf-8").splitlines()
+            assert [line for line in said if "ticker:" in line] == [
+                f"ticker: 127.0.0.1:{admin + 1} is in use; set admin.port (TICKER_ADMIN__PORT) to another port"
+            ]

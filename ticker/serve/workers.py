@@ -1,0 +1,113 @@
+"""I/O: several server processes on one public port: started, watched, started again when one dies, ended together.
+
+A worker is this same program (`ticker serve --worker I`); a line on its standard output says that it listens.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Coroutine, Sequence
+from typing import Final
+
+from ticker.child import die_with_parent
+
+log = logging.getLogger(__name__)
+
+READY: Final = b"ready\n"
+FIRST_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 20.0
+GOOD_S: Final = 60.0
+"""A worker that lived for this long is started again without much waiting."""
+
+
+def say_ready() -> None:
+    """What a worker does once it listens."""
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
+
+
+class Worker:
+    """One of the processes."""
+
+    def __init__(self, number: int, command: Sequence[str]) -> None:
+        self.number = number
+        self._command = command
+        self._process: Process | None = None
+
+    async def start(self) -> bool:
+        """Start it; whether it listens. A session of its own keeps the terminal's Ctrl-C from being told twice."""
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=DEVNULL, stdout=PIPE, start_new_session=True, preexec_fn=die_with_parent
+        )
+        return self._process.stdout is not None and await self._process.stdout.readline() == READY
+
+    async def keep(self) -> None:
+        """Start it again whenever it dies, forever, and more slowly each time."""
+        clock, wait = asyncio.get_running_loop().time, FIRST_WAIT_S
+        began = clock()
+        while True:
+            code = await self.ended()
+            wait = FIRST_WAIT_S if clock() - began > GOOD_S else wait
+            log.warning("worker %d %s: starting it again in %.1f s", self.number, _told(code), wait)
+            await asyncio.sleep(wait)
+            began, wait = clock(), min(2 * wait, LONGEST_WAIT_S)
+            await self.start()
+
+    async def ended(self) -> int:
+        """Wait for its end; its exit code, negative for a signal."""
+        return await self._process.wait() if self._process else 0
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it lives."""
+        if self._process and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+
+async def supervise(workers: Sequence[Worker], stop: Coroutine[None, None, None], grace_s: float) -> int:
+    """Keep the workers until `stop`, then end them within `grace_s`; the exit code of the whole."""
+    async with asyncio.TaskGroup() as tasks:
+        stopping, starting = tasks.create_task(stop), tasks.create_task(_start(workers))
+        await asyncio.wait((stopping, starting), return_when=asyncio.FIRST_COMPLETED)
+        code = starting.result() if starting.done() else 0
+        if not code and not stopping.done():
+            keeping = [tasks.create_task(worker.keep()) for worker in workers]
+            await stopping
+            for task in keeping:
+                task.cancel()
+        stopping.cancel()
+        starting.cancel()
+    return await _end(workers, grace_s) or code
+
+
+async def _start(workers: Sequence[Worker]) -> int:
+    """The first one alone, so that what keeps all of them from starting is said once; 0, or the exit code."""
+    for some in (workers[:1], workers[1:]):
+        listening = await asyncio.gather(*(worker.start() for worker in some))
+        for worker, listens in zip(some, listening, strict=True):
+            if not listens:
+                code = await worker.ended()
+                if code <= 0:  # it could not say why itself
+                    log.error("worker %d %s at start", worker.number, _told(code))
+                return max(code, 1)
+    return 0
+
+
+async def _end(workers: Sequence[Worker], grace_s: float) -> int:
+    """Let everybody drain at the same time; whoever does not end is killed, which is a failure."""
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+    ends = {asyncio.create_task(worker.ended()): worker for worker in workers}
+    _, slow = await asyncio.wait(ends, timeout=grace_s)
+    for end in slow:
+        log.error("worker %d did not end within %g s: killed", ends[end].number, grace_s)
+        ends[end].signal(signal.SIGKILL)
+        await end
+    return 1 if slow else 0
+
+
+def _told(code: int) -> str:
+    return f"ended with {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
@@ -23,7 +22,7 @@ from ticker.model import Board
 from ticker.serve import door, workers
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
-from ticker.settings import Settings, boards
+from ticker.settings import Settings, boards, exchanges_of
 from ticker.sim import drill
 from ticker.store import Reader, Writer, embedded
 from ticker.tools import playback, tape
@@ -36,7 +35,7 @@ async def run(settings: Settings) -> None:
     """Collectors and server in one process, over live exchanges."""
     shown = boards(settings)
     with _redis(settings, Path(settings.redis.data_dir)) as url:
-        await _both(settings, shown, used(settings, shown), url)
+        await _both(settings, shown, exchanges_of(settings, shown), url)
 
 
 async def collect(settings: Settings) -> None:
@@ -44,7 +43,7 @@ async def collect(settings: Settings) -> None:
     shown = boards(settings)
     async with Writer(_needed(settings)) as store:
         with _progress() as report:
-            collector = _collector(settings, shown, used(settings, shown), store, report)
+            collector = _collector(settings, shown, exchanges_of(settings, shown), store, report)
             told = registry(CollectorMetrics(collector, clock.now))
             async with admin.serve(settings.admin, told, lambda: True):
                 await _until_signal(collector.run())
@@ -95,7 +94,7 @@ async def record(settings: Settings, file: Path) -> int:
     try:
         with file.open("ab", buffering=0) as output:
             recorder = tape.Recorder(output)
-            await _until_signal(playback.listen(used(settings, shown), shown, settings.network.proxy, recorder))
+            await _until_signal(playback.listen(exchanges_of(settings, shown), shown, settings.network.proxy, recorder))
             return recorder.lines
     except OSError as error:
         raise StartError(f"{file}: {error.strerror}; choose another file") from None
@@ -193,22 +192,6 @@ def _needed(settings: Settings) -> str:
     if not settings.redis.url:
         raise UsageError("collect and serve need redis.url (TICKER_REDIS__URL); `ticker run` brings its own Redis")
     return settings.redis.url
-
-
-def used(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Exchange]:
-    """The exchanges that a board shows and nobody disabled, aimed at the configured addresses."""
-    wanted = {source for board in shown.values() for source in (*board.sources, *board.premium)}
-    used = {}
-    for name, exchange in EXCHANGES.items():
-        own = settings.exchanges.get(name)
-        if name not in wanted or (own and not own.enabled):
-            continue
-        used[name] = msgspec.structs.replace(
-            exchange,
-            ws_url=(own and own.ws_url) or exchange.ws_url,
-            rest_url=(own and own.rest_url) or exchange.rest_url,
-        )
-    return used
 
 
 @contextlib.contextmanager

@@ -3,12 +3,9 @@
 Unknown names are an error that names the nearest known one, so that a typing error never passes silently.
 """
 
-import difflib
 import ipaddress
-import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -18,9 +15,10 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from ticker.errors import UsageError
-from ticker.exchanges import EXCHANGES
+from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import LANGUAGES, SYMBOL, Board
 from ticker.names import name
+from ticker.tables import convert, nearest, overlay, read
 
 PREFIX: Final = "TICKER_"
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -124,13 +122,13 @@ TITLES: Final = {"ko": "실시간 암호화폐 시세", "en": "Live crypto price
 def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings from the file (argument, `TICKER_CONFIG`, or `ticker.toml` when it exists) and the environment."""
     chosen = path or environment.get(f"{PREFIX}CONFIG")
-    table = _read(Path(chosen)) if chosen else _read(Path("ticker.toml")) if Path("ticker.toml").exists() else {}
-    _overlay(table, environment)
+    table = read(Path(chosen)) if chosen else read(Path("ticker.toml")) if Path("ticker.toml").exists() else {}
+    overlay(table, environment, PREFIX)
     _check_names(table, Settings, "")
     for section, kind in (("exchanges", ExchangeSettings), ("boards", BoardSettings)):
         for entry, values in dict(table.get(section) or {}).items():
-            _convert(values, kind, f"{section}.{entry}.")
-    settings: Settings = _convert(table, Settings, "")
+            convert(values, kind, f"{section}.{entry}.")
+    settings: Settings = convert(table, Settings, "")
     _check_networks(settings.server.trusted_proxies)
     boards(settings)
     proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
@@ -139,19 +137,14 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
     return settings
 
 
-def _convert(values: Any, kind: Any, where: str) -> Any:
-    try:
-        return msgspec.convert(values, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(where + _sentence(str(error))) from None
-
-
 def _check_networks(networks: list[str]) -> None:
     for network in networks:
         try:
             ipaddress.ip_network(network, strict=False)
         except ValueError:
-            _fail(f"server.trusted_proxies: {network!r} is not an address or a network such as 10.0.0.0/8")
+            raise UsageError(
+                f"server.trusted_proxies: {network!r} is not an address or a network such as 10.0.0.0/8"
+            ) from None
 
 
 def boards(settings: Settings) -> dict[str, Board]:
@@ -159,24 +152,41 @@ def boards(settings: Settings) -> dict[str, Board]:
     return {name_: _board(name_, board) for name_, board in (settings.boards or DEFAULT_BOARDS).items()}
 
 
+def exchanges_of(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Exchange]:
+    """The exchanges that boards show or measure premiums against and nobody disabled, at the configured addresses."""
+    wanted = {source for board in shown.values() for source in (*board.sources, *board.premium)}
+    own = {name: settings.exchanges.get(name, ExchangeSettings()) for name in EXCHANGES if name in wanted}
+    return {
+        name: msgspec.structs.replace(
+            EXCHANGES[name],
+            ws_url=said.ws_url or EXCHANGES[name].ws_url,
+            rest_url=said.rest_url or EXCHANGES[name].rest_url,
+        )
+        for name, said in own.items()
+        if said.enabled
+    }
+
+
 def _board(board_name: str, board: BoardSettings) -> Board:
     where = f"boards.{board_name}"
     if not BOARD_NAME.fullmatch(board_name):
-        _fail(f"{where}: a board's name is 1 to 32 of a-z 0-9 _ -")
+        raise UsageError(f"{where}: a board's name is 1 to 32 of a-z 0-9 _ -")
     for symbol in board.symbols:
         if not SYMBOL.fullmatch(symbol):
-            _fail(f"{where}.symbols: {symbol!r} is not a symbol (1 to 12 of A-Z and 0-9){_nearest(symbol, _known())}")
+            raise UsageError(
+                f"{where}.symbols: {symbol!r} is not a symbol (1 to 12 of A-Z and 0-9){nearest(symbol, _known())}"
+            )
     if len(set(board.symbols)) < len(board.symbols):
         twice = next(s for s in board.symbols if board.symbols.count(s) > 1)
-        _fail(f"{where}.symbols: {twice} stands there twice; remove one")
+        raise UsageError(f"{where}.symbols: {twice} stands there twice; remove one")
     for key, source in [("sources", s) for s in board.sources] + [("premium", s) for s in board.premium]:
         if source not in EXCHANGES:
-            _fail(f"{where}.{key}: there is no exchange {source!r}{_nearest(source, EXCHANGES)}")
+            raise UsageError(f"{where}.{key}: there is no exchange {source!r}{nearest(source, EXCHANGES)}")
     zone = board.timezone or ("Asia/Seoul" if board.quote == "KRW" else "UTC")
     try:
         ZoneInfo(zone)
     except (ValueError, OSError, ZoneInfoNotFoundError):
-        _fail(f"{where}.timezone: there is no time zone {zone!r}")
+        raise UsageError(f"{where}.timezone: there is no time zone {zone!r}") from None
     return Board(
         name=board_name,
         quote=board.quote,
@@ -206,51 +216,8 @@ def _by_language(where: str, text: str | dict[str, str] | None) -> dict[str, str
         return dict.fromkeys(LANGUAGES, text)
     for language in text:
         if language not in LANGUAGES:
-            _fail(f"{where}: there is no language {language!r}; known are ko, en")
+            raise UsageError(f"{where}: there is no language {language!r}; known are ko, en")
     return dict(text)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {error}") from None
-
-
-def _overlay(table: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Write `TICKER_SERVER__PORT=80` and its like over the file's values; `…_FILE` names a file with the value."""
-    for variable, text in environment.items():
-        path = variable.removeprefix(PREFIX).lower().split("__")
-        if not variable.startswith(PREFIX) or len(path) == 1:
-            continue
-        key, value = path[-1], text
-        if key.endswith("_file"):
-            key, value = key.removesuffix("_file"), _secret(variable, text)
-        place: Any = table
-        for part in path[:-1]:
-            place = place.setdefault(part, {})
-            if not isinstance(place, dict):
-                _fail(f"{variable}: {part} is not a section")
-        place[key] = _literal(value)
-
-
-def _secret(variable: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(f"{variable}: {path}: {error.strerror}") from None
-
-
-def _literal(text: str) -> Any:
-    """Lists and tables come as JSON; everything else is text, which `convert` turns into what the setting is."""
-    if text[:1] in "[{":
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
 
 
 def _check_names(table: Mapping[str, Any], kind: Any, where: str) -> None:
@@ -258,32 +225,15 @@ def _check_names(table: Mapping[str, Any], kind: Any, where: str) -> None:
     known = {f.name: f.type for f in msgspec.structs.fields(kind)}
     for key, value in table.items():
         if key not in known:
-            _fail(f"unknown setting {where}{key}{_nearest(key, known)}")
+            raise UsageError(f"unknown setting {where}{key}{nearest(key, known)}")
         if not isinstance(value, Mapping):
             continue
         if key in {"exchanges", "boards"} and kind is Settings:
             for entry, inner in value.items():
                 if key == "exchanges" and entry not in EXCHANGES:
-                    _fail(f"unknown exchange exchanges.{entry}{_nearest(entry, EXCHANGES)}")
+                    raise UsageError(f"unknown exchange exchanges.{entry}{nearest(entry, EXCHANGES)}")
                 if isinstance(inner, Mapping):
                     inner_kind = ExchangeSettings if key == "exchanges" else BoardSettings
                     _check_names(inner, inner_kind, f"{key}.{entry}.")
         elif isinstance(known[key], type) and issubclass(known[key], Struct):
             _check_names(value, known[key], f"{where}{key}.")
-
-
-def _nearest(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word.lower(), [str(k).lower() for k in known], 1, 0.5)
-    original = next((str(k) for k in known if near and str(k).lower() == near[0]), None)
-    return f"; did you mean {original}?" if original else f"; known are {', '.join(map(str, known))}"
-
-
-def _sentence(message: str) -> str:
-    """msgspec's "Expected … - at `$.server.port`" as "server.port: expected …"."""
-    what, _, where = message.rpartition(" - at `$.")
-    where = re.sub(r"\[\.\.\.\]", "", where.rstrip("`")).lstrip(".")
-    return f"{where}: {what[:1].lower()}{what[1:]}" if what else message
-
-
-def _fail(message: str) -> None:
-    raise UsageError(message)

@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.conftest import make_board, make_exchange
 from ticker import clock
 from ticker.errors import StartError, UsageError
-from ticker.settings import Redis, Server, Settings, load
+from ticker.settings import Redis, Server, Settings, exchanges_of, load
 from ticker.settings import boards as boards_of
 from ticker.store.connection import Connection
 from ticker.tools import place
@@ -148,7 +148,7 @@ async def test_a_port_is_free_or_ours_or_somebody_elses() -> None:
 def test_a_board_without_a_source_is_a_failure() -> None:
     settings = load(None, {f"TICKER_EXCHANGES__{name.upper()}__ENABLED": "false" for name in ("upbit", "bithumb")})
     shown = {"krw": msgspec.structs.replace(boards_of(settings)["krw"], sources=("upbit", "bithumb"))}
-    found = configuration(shown, place.exchanges(settings, shown))
+    found = configuration(shown, exchanges_of(settings, shown))
     assert levels(found) == ["ok", "fail"]
     assert "board krw has no source" in found[1].text
 

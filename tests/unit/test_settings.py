@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ticker import program
 from ticker.errors import UsageError
-from ticker.settings import boards, load
+from ticker.settings import boards, exchanges_of, load
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -87,6 +86,6 @@ def test_exchanges_of_a_premium_are_collected_too_and_disabled_ones_never() -> N
         "TICKER_EXCHANGES__UPBIT__WS_URL": "ws://127.0.0.1:9",
     }
     settings = load(environment=environment)
-    used = program.used(settings, boards(settings))
+    used = exchanges_of(settings, boards(settings))
     assert list(used) == ["upbit", "binance"]
     assert used["upbit"].ws_url == "ws://127.0.0.1:9"

@@ -22,6 +22,7 @@ written in the same script. Whatever is read is checked as if it came from outsi
 
 from ticker.store.connection import FAILURES as FAILURES
 from ticker.store.editor import Editor as Editor
+from ticker.store.inspector import Inspector as Inspector
 from ticker.store.reader import Reader as Reader
 from ticker.store.reader import Update as Update
 from ticker.store.writer import Emptied as Emptied

@@ -15,7 +15,7 @@ from ticker import clock
 from ticker.collect.feed import printable
 from ticker.errors import StartError, UsageError
 from ticker.model import LANGUAGES, Board
-from ticker.settings import Settings
+from ticker.settings import Settings, exchanges_of
 from ticker.start import config_option, settings_of, start
 from ticker.store import FAILURES, Editor, Reader
 from ticker.store.editor import Command
@@ -166,7 +166,7 @@ def verify_(context: click.Context, symbol: str, name: str | None, config: str |
 
 
 async def _verify(settings: Settings, where: Place, shown: Board, symbol: str) -> None:
-    known = place.exchanges(settings, where.boards)
+    known = exchanges_of(settings, where.boards)
     try:
         account = await verify.verify(where.url, shown, symbol, known, settings.network.proxy)
     except FAILURES as error:

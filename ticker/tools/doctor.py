@@ -20,9 +20,8 @@ from ticker.collect.feed import printable
 from ticker.errors import StartError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import Board
-from ticker.settings import Server, Settings, boards
-from ticker.store import embedded
-from ticker.store.connection import FAILURES, PREFIX, Connection
+from ticker.settings import Server, Settings, boards, exchanges_of
+from ticker.store import FAILURES, Inspector, embedded
 from ticker.tools import place
 from ticker.tools.place import Place
 from ticker.tools.probe import Finding, clocks, host_of, probe
@@ -39,7 +38,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Everything, exchanges side by side."""
     where = place.find(settings)
     shown = boards(settings)
-    used = place.exchanges(settings, shown)
+    used = exchanges_of(settings, shown)
     found = [*configuration(shown, used), *await store(settings, where)]
     probed = await asyncio.gather(*(probe(exchange, shown, settings.network.proxy) for exchange in used.values()))
     for findings, _ in probed:
@@ -69,7 +68,7 @@ def show(findings: Iterable[Finding], console: Console) -> int:
 def hosts(settings: Settings) -> list[str]:
     """`name host:port boards` of every venue, for whoever opens the firewall; the used ones first."""
     shown = boards(settings)
-    used = place.exchanges(settings, shown)
+    used = exchanges_of(settings, shown)
     lines = []
     for exchange in [*used.values(), *(other for name, other in EXCHANGES.items() if name not in used)]:
         users = ",".join(name for name, board in shown.items() if exchange.name in board.sources + board.premium)
@@ -91,19 +90,6 @@ def configuration(shown: Mapping[str, Board], used: Mapping[str, Exchange]) -> l
 
 
 # -- Redis ----------------------------------------------------------------------------------------------------------
-
-
-class Inspector(Connection):
-    """What Redis says about itself, and when a collector last wrote there."""
-
-    async def info(self) -> Mapping[str, Any]:
-        """The answer to INFO."""
-        return dict(await self._redis.info())
-
-    async def heartbeat(self) -> int | None:
-        """When a collector last spoke, ms since the epoch."""
-        answer = await self._redis.get(f"{PREFIX}heartbeat")
-        return int(answer) if answer else None
 
 
 async def store(settings: Settings, where: Place | None) -> list[Finding]:

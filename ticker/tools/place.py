@@ -1,20 +1,17 @@
 """I/O: the Redis that an operator's command is about, and the boards in it: the configured ones or the demo's."""
 
 import contextlib
-import difflib
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
-
 from ticker import sim
 from ticker.errors import StartError, UsageError
-from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import Board
-from ticker.settings import ExchangeSettings, Settings, boards
+from ticker.settings import Settings, boards
 from ticker.store import embedded
+from ticker.tables import nearest
 
 DEMO: Final = "demo"
 """The demo's own folder in the data directory, as `program.demo` makes it."""
@@ -73,32 +70,10 @@ def needed(settings: Settings) -> Place:
     return found
 
 
-def exchanges(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Exchange]:
-    """The exchanges that boards show or measure premiums against and nobody disabled, at the configured addresses."""
-    wanted = {name for board in shown.values() for name in board.sources + board.premium}
-    own = {name: settings.exchanges.get(name, ExchangeSettings()) for name in EXCHANGES if name in wanted}
-    return {
-        name: msgspec.structs.replace(
-            EXCHANGES[name],
-            ws_url=said.ws_url or EXCHANGES[name].ws_url,
-            rest_url=said.rest_url or EXCHANGES[name].rest_url,
-        )
-        for name, said in own.items()
-        if said.enabled
-    }
-
-
 def local_url(host: str, port: int) -> str:
     """Where a server that listens there is reached from this machine."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - asked, not bound
     return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the one that was probably meant, else all there are."""
-    names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), names, 1, 0.5)
-    return f"; did you mean {names[close[0]]}?" if close else f"; known are {', '.join(names.values())}"
 
 
 def _answers(url: str) -> bool:

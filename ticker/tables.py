@@ -1,0 +1,79 @@
+"""I/O: tables as people write them: TOML, the environment over it, and errors that name what is wrong."""
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ticker.errors import UsageError
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A TOML file; UsageError where it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def overlay(table: dict[str, Any], environment: Mapping[str, str], prefix: str) -> None:
+    """Write `PREFIX_SERVER__PORT=80` and its like over the file's values; `…_FILE` names a file with the value."""
+    for variable, text in environment.items():
+        path = variable.removeprefix(prefix).lower().split("__")
+        if not variable.startswith(prefix) or len(path) == 1:
+            continue
+        key, value = path[-1], text
+        if key.endswith("_file"):
+            key, value = key.removesuffix("_file"), _secret(variable, text)
+        place: Any = table
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise UsageError(f"{variable}: {part} is not a section")
+        place[key] = _literal(value)
+
+
+def _secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(f"{variable}: {path}: {error.strerror}") from None
+
+
+def _literal(text: str) -> Any:
+    """Lists and tables come as JSON; everything else is text, which `convert` turns into what the setting is."""
+    if text[:1] in "[{":
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def convert(values: Any, kind: Any, where: str) -> Any:
+    """Values as what they are meant to be; an error names the place, which begins with `where`."""
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(where + _sentence(str(error))) from None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the one that was probably meant, else all there are."""
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), names, 1, 0.5)
+    return f"; did you mean {names[close[0]]}?" if close else f"; known are {', '.join(names.values())}"
+
+
+def _sentence(message: str) -> str:
+    """msgspec's "Expected … - at `$.server.port`" as "server.port: expected …"."""
+    what, _, where = message.rpartition(" - at `$.")
+    where = re.sub(r"\[\.\.\.\]", "", where.rstrip("`")).lstrip(".")
+    return f"{where}: {what[:1].lower()}{what[1:]}" if what else message

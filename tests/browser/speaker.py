@@ -61,6 +61,8 @@ class Speaker:
         self.port = 0
         self.closed_ways: set[str] = set()
         """Of "stream", "events", "snapshot": answered 404."""
+        self.busy = False
+        """Whoever wants a websocket is answered 503."""
         self.asked: list[str] = []
         """Every request's path with its query."""
         self.said: list[dict[str, Any]] = []
@@ -98,9 +100,7 @@ class Speaker:
 
     async def stop(self, code: int = WSCloseCode.SERVICE_RESTART) -> None:
         """Close every socket with this code, then the port."""
-        for client in list(self.clients):
-            if isinstance(client, web.WebSocketResponse):
-                await client.close(code=code)
+        await self.close(code)
         self._over.set()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -121,6 +121,12 @@ class Speaker:
                 await self._send(client, message)
             except ConnectionError:
                 self.clients.pop(client, None)
+
+    async def close(self, code: int) -> None:
+        """Close every socket; the port stays open."""
+        for client in list(self.clients):
+            if isinstance(client, web.WebSocketResponse):
+                await client.close(code=code)
 
     async def announce(self) -> None:
         """A fresh snapshot for everybody: the board itself has changed."""
@@ -158,6 +164,8 @@ class Speaker:
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         lang = self._check("stream", request)
+        if self.busy:
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.clients[socket] = lang

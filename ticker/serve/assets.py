@@ -13,6 +13,7 @@ TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".ts": "text/plain; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
@@ -29,11 +30,15 @@ class Asset(Struct, frozen=True):
 
 
 def load() -> dict[str, Asset]:
-    """Every file by the name it is served under; files of `released/` never change."""
-    found = {path.name: asset(path.read_bytes(), path.suffix) for path in sorted(STATIC.iterdir()) if path.is_file()}
-    for path in sorted((STATIC / "released").glob("*")):
-        found[path.name] = asset(path.read_bytes(), path.suffix, immutable=True)
-    return found
+    """Every file by the path it is served under; files of `released/` stand beside the others and never change."""
+    files = [path for path in sorted(STATIC.rglob("*")) if path.is_file()]
+    released = STATIC / "released"
+    return {
+        path.relative_to(released if path.parent == released else STATIC).as_posix(): asset(
+            path.read_bytes(), path.suffix, immutable=path.parent == released
+        )
+        for path in files
+    }
 
 
 def asset(body: bytes, suffix: str, *, immutable: bool = False) -> Asset:

@@ -86,6 +86,7 @@ class Routes:
             "/healthz": self.healthz,
             "/readyz": self.readyz,
             "/{asset}": self.asset,
+            "/schemas/v1/{schema}": self.asset,
         }
 
     async def snapshot(self, request: web.Request) -> web.StreamResponse:
@@ -211,8 +212,8 @@ class Routes:
         return cached(request, Snapshot(text.encode()), "text/html", headers)
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
-        """`/widget.js` and its like: evergreen with a tag; a file with its hash in its name never changes."""
-        found = self._assets.get(request.match_info["asset"])
+        """`/widget.js`, `/openapi.json`: evergreen with a tag; a file with its hash in its name never changes."""
+        found = self._assets.get(request.path.removeprefix("/"))
         if found is None:
             raise Refusal("not_found", "there is nothing at this address")
         caching = "public, max-age=31536000, immutable" if found.immutable else "public, max-age=300"

@@ -27,9 +27,9 @@ AGREEMENT: Final = Decimal("0.10")
 TWICE: Final = Decimal(2)
 REPEATS: Final = 3
 REPEAT_MS: Final = 2_000
-CALM: Final = (0.92, 1.08)
+CALM: Final = (Decimal("0.92"), Decimal("1.08"))
 """Price over the last good one: between these nothing is suspicious, whatever the bound."""
-QUIET: Final = (0.97, 1.03)
+QUIET: Final = (Decimal("0.97"), Decimal("1.03"))
 """Between these there is nothing to learn: three times the move is below the least bound."""
 TRAIL: Final = 16
 TRAIL_STEP: Final = 5_000
@@ -49,29 +49,19 @@ class Hold(Struct):
 class Guard:
     """What one market's prices may do."""
 
-    __slots__ = ("_good", "_level", "_peak", "_peak_at", "_trail", "hold")
+    __slots__ = ("_peak", "_peak_at", "_trail", "good", "hold")
 
     def __init__(self) -> None:
-        self._good: Decimal | None = None
-        self._level = 1.0
+        self.good: Decimal | None = None
+        """The last good price."""
         self.hold: Hold | None = None
         self._peak = Decimal(0)
         self._peak_at = 0
         self._trail: deque[tuple[int, Decimal]] = deque(maxlen=TRAIL)
 
-    @property
-    def good(self) -> Decimal | None:
-        """The last good price."""
-        return self._good
-
-    @good.setter
-    def good(self, price: Decimal | None) -> None:
-        self._good = price
-        self._level = float(price or 1)
-
     def suspicious(self, price: Decimal, mono: int) -> bool:
         """Whether the price lies beyond the bound of the last good one."""
-        if self.good is None or CALM[0] < float(price) / self._level < CALM[1]:
+        if self.good is None or CALM[0] < price / self.good < CALM[1]:
             return False
         return _move(price, self.good) > self.bound(mono)
 
@@ -82,12 +72,11 @@ class Guard:
 
     def accept(self, price: Decimal, mono: int) -> None:
         """The price is good: learn from its move."""
-        level = float(price)
-        if self._good is not None and not QUIET[0] < level / self._level < QUIET[1]:
-            move = min(_move(price, self._good), MOST_BOUND)
+        if self.good is not None and not QUIET[0] < price / self.good < QUIET[1]:
+            move = min(_move(price, self.good), MOST_BOUND)
             if move * LEARNING >= self.bound(mono):
                 self._peak, self._peak_at = move, mono
-        self._good, self._level, self.hold = price, level, None
+        self.good, self.hold = price, None
         if not self._trail or mono - self._trail[-1][0] >= TRAIL_STEP:
             self._trail.append((mono, price))
 

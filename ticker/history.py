@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
+from ticker import money
 from ticker.model import DAY, MINUTE
 
 LENGTH: Final = 1500
@@ -19,27 +20,14 @@ SCALES: Final = 32
 WIDEST: Final = 1 << 58
 
 
-def pack_text(text: str) -> int:
-    """The sample of a plain price text; the same as `pack`, and fast."""
-    whole, _, fraction = text.partition(".")
-    mantissa = int(whole + fraction)
-    if mantissa < WIDEST and len(fraction) < SCALES:
-        return mantissa * SCALES + len(fraction)
-    return pack(Decimal(text))
-
-
 def pack(price: Decimal) -> int:
     """The price as a positive 64-bit integer; beyond 17 digits or 31 fraction digits it is rounded to fit."""
-    _, digits, exponent = price.as_tuple()
-    mantissa, scale = int(price.scaleb(-int(exponent))), -int(exponent)
-    if scale < 0:
-        mantissa, scale = mantissa * 10**-scale, 0
-    while scale and mantissa % 10 == 0:
-        mantissa, scale = mantissa // 10, scale - 1
+    whole, _, fraction = money.plain(price).partition(".")
+    mantissa, scale = int(whole + fraction), len(fraction)
     while scale and (mantissa >= WIDEST or scale >= SCALES):
         mantissa, scale = (mantissa + 5) // 10, scale - 1
     if not 0 < mantissa < WIDEST:
-        raise ValueError(f"not a price that can be kept: {digits}e{exponent}")
+        raise ValueError(f"not a price that can be kept: {price}")
     return mantissa * SCALES + scale
 
 
@@ -132,43 +120,66 @@ class History:
     """The series of every market, and which samples Redis has not seen yet."""
 
     def __init__(self) -> None:
-        self.series: dict[str, Series] = {}
+        self._series: dict[str, Series] = {}
+        self._heard: dict[tuple[str, int], Decimal | None] = {}
+        """(market key, minute) -> its latest price, not packed yet: only the last one of a minute counts."""
         self.slots: dict[str, int] = {}
         """Market key -> its place in the packed minutes of Redis; given once, kept for good."""
-        self.pending: dict[tuple[int, int], int] = {}
+        self._pending: dict[tuple[int, int], int] = {}
         """(minute, slot) -> sample to write."""
 
-    def open(self, key: str) -> Series:
-        """The series of a market, made and given a slot when it is new."""
+    def open(self, key: str) -> None:
+        """A market's series is made and given a slot when it is new."""
         if key not in self.slots:
             self.slots[key] = len(self.slots)
-        return self.series.setdefault(key, Series())
+        self._series.setdefault(key, Series())
 
-    def put(self, key: str, minute: int, sample: int) -> None:
-        """Note a sample here and for Redis."""
-        if self.series[key].put(minute, sample):
-            self.pending[minute, self.slots[key]] = sample
+    def put(self, key: str, minute: int, price: Decimal | None) -> None:
+        """The last price of a minute, so far; None: it is unknown."""
+        self._heard[key, minute] = price
+
+    def series(self, key: str) -> Series:
+        """The samples of a market."""
+        self._settle()
+        return self._series[key]
+
+    def take(self) -> dict[tuple[int, int], int]:
+        """What Redis has not seen, as (minute, slot) -> sample; from here on the caller answers for it."""
+        self._settle()
+        taken, self._pending = self._pending, {}
+        return taken
+
+    def give_back(self, taken: dict[tuple[int, int], int]) -> None:
+        """These could not be written: they are pending again, unless newer ones are."""
+        self._pending = taken | self._pending
+
+    def _settle(self) -> None:
+        heard, self._heard = self._heard, {}
+        for (key, minute), price in heard.items():
+            sample = 0 if price is None else pack(price)
+            if self._series[key].put(minute, sample):
+                self._pending[minute, self.slots[key]] = sample
 
     def fill(self, key: str, candles: list[tuple[int, Decimal]], until: int) -> int:
         """Fill unknown minutes of a market from candles; how many were filled."""
-        slot, before = self.slots[key], len(self.pending)
-        for minute, sample in self.series[key].fill(candles, until):
-            self.pending[minute, slot] = sample
-        return len(self.pending) - before
+        filled = dict(self.series(key).fill(candles, until))
+        self._pending |= {(minute, self.slots[key]): sample for minute, sample in filled.items()}
+        return len(filled)
 
     def load(self, minute: int, packed: bytes) -> None:
         """Read one packed minute as Redis keeps it: 8 bytes a slot, little-endian."""
         samples = unpack_minute(packed)
         for key, slot in self.slots.items():
             if slot < len(samples) and samples[slot]:
-                self.series.setdefault(key, Series()).put(minute, samples[slot])
+                self._series.setdefault(key, Series()).put(minute, samples[slot])
 
     def rewrite(self) -> None:
         """Everything is to be written again: Redis came back empty."""
-        for key, series in self.series.items():
+        self._settle()
+        for key, series in self._series.items():
             for minute in range(series._newest - (LENGTH - 1) * MINUTE, series._newest + MINUTE, MINUTE):  # noqa: SLF001
                 if sample := series.get(minute):
-                    self.pending[minute, self.slots[key]] = sample
+                    self._pending[minute, self.slots[key]] = sample
 
 
 def unpack_minute(packed: bytes) -> "array[int]":

@@ -92,12 +92,12 @@ class Judge:
         guard = other.guard
         if guard.hold is not None and guard.good is not None:
             return guard.hold.price / guard.good
-        sample = self._quotes.history.series[other.market.key].get(minute_of(since) - MINUTE)
+        sample = self._quotes.history.series(other.key).get(minute_of(since) - MINUTE)
         before = guard.before(now.mono - (now.wall - since)) or unpack(sample) or guard.oldest()
         return other.price / before if before and other.price else None
 
     def _level(self, quote: Quote, now: Instant) -> Decimal | None:
         """A price to measure a market's first one by: its own last sample, else another exchange's in the currency."""
-        own = unpack(self._quotes.history.series[quote.market.key].last())
+        own = unpack(self._quotes.history.series(quote.key).last())
         others = (o.price for o in self._others(quote, now) if o.market.quote == quote.market.quote)
         return own or next(others, None)

@@ -8,7 +8,7 @@ import msgspec
 
 from ticker import money
 from ticker.exchanges import Exchange
-from ticker.history import minute_of, pack_text, ref_minute, unpack
+from ticker.history import minute_of, ref_minute, unpack
 from ticker.judge import Judge
 from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Tick
 from ticker.premium import Premium
@@ -42,12 +42,18 @@ class Prices:
         self.rolling: dict[tuple[str, str, str], tuple[Decimal, int]] = {}
         """(exchange, its symbol, quote) -> the venue's own price 24 hours ago, and when it was asked for."""
         self.premiums = {name: Premium(board, self.quotes) for name, board in boards.items() if board.premium}
+        self._digits = {
+            name: [(Decimal(least), money.decimals(Decimal(step))) for least, step in exchange.tick_table]
+            for name, exchange in exchanges.items()
+        }
+        """Fraction digits of the price step from a price on, highest first, by exchange."""
         self._chosen: dict[tuple[str, str], Quote] = {}
         self._watchers: dict[tuple[str, str], list[Board]] = {}
         for board in boards.values():
             for symbol in board.symbols:
                 self._watchers.setdefault((symbol, board.quote), []).append(board)
         self._dirty: set[tuple[str, str]] = set()
+        """(symbol, quote) whose rows are to be looked at again."""
         self._minute = 0
         self.touch()
 
@@ -56,7 +62,7 @@ class Prices:
     def watch(self, markets: Iterable[Market], shard: int = 0) -> None:
         """These markets are served by connection `shard` of their exchange from now on."""
         for market in markets:
-            self._mark(self.quotes.watch(market, shard))
+            self._dirty.add(self.quotes.watch(market, shard).pair)
 
     def tick(self, exchange: str, epoch: int, tick: Tick, now: Instant) -> Taken:
         """Take a price of a market that a board shows, unless it is older than what is known, or not believable."""
@@ -72,7 +78,7 @@ class Prices:
             quote.epoch = epoch  # the older trade is dropped, but from here on this connection's order rules
             return "older"
         if (tick.price != quote.price or quote.held is not None) and not self.judge.believes(quote, tick.price, now):
-            self._mark(quote)
+            self._dirty.add(quote.pair)
             return "held"
         quote.epoch = epoch
         self._accept(quote, tick.price, ts, now)
@@ -81,19 +87,18 @@ class Prices:
     def _accept(self, quote: Quote, price: Decimal, ts: int, now: Instant) -> None:
         if price != quote.price:
             quote.guard.accept(price, now.mono)
-            text = money.plain(price)
-            quote.price, quote.text, quote.sample = price, text, pack_text(text)
+            quote.price = price
         quote.ts, quote.received = ts, now.wall
         minute = minute_of(ts if now.wall - ts < MINUTE else now.wall)
-        self.history.put(quote.key, minute, quote.sample)
-        self._mark(quote)
+        self.history.put(quote.key, minute, price)
+        self._dirty.add(quote.pair)
 
     def suspension(self, exchange: str, symbol: str, quote: str, *, suspended: bool) -> None:
         """The exchange stopped or resumed trading of a market."""
         found = self.quotes.heard(exchange, symbol, quote)
         if found is not None and found.halted != suspended:
             found.halted = suspended
-            self._mark(found)
+            self._dirty.add(found.pair)
 
     def review(self, now: Instant) -> None:
         """A held price may be confirmed by what other exchanges brought since."""
@@ -115,7 +120,7 @@ class Prices:
 
     def touch(self) -> None:
         """Every row is to be looked at again: time passed, or Redis lost them."""
-        self._dirty.update((board.name, symbol) for board in self.boards.values() for symbol in board.symbols)
+        self._dirty.update(self._watchers)
 
     def restore(self, board: str, rows: Mapping[str, Row], now: Instant) -> None:
         """Take over the rows that Redis kept: their prices are as old as they say."""
@@ -128,12 +133,11 @@ class Prices:
                 continue
             quote = self.quotes.watch(market)
             quote.price = quote.guard.good = Decimal(row.price)
-            quote.text, quote.sample = row.price, pack_text(row.price)
             quote.ts, quote.received = row.ts or 0, row.received_ts or 0
             age = max(0, now.wall - quote.received)
             quote.link.last_data = max(quote.link.last_data or 0, now.mono - age)
             quote.link.good_since = now.mono - RETURN_AFTER
-            self._mark(quote)
+            self._dirty.add(quote.pair)
 
     # -- what readers see ---------------------------------------------------------------------------------------------
 
@@ -141,18 +145,19 @@ class Prices:
         """The rows that differ from the last ones taken, by board; `received_ts` alone is no change."""
         dirty, self._dirty = self._dirty, set()
         changed: dict[str, list[Row]] = {}
-        for name, symbol in dirty:
-            row, before = self._row(self.boards[name], symbol, now), self.rows[name][symbol]
-            if row != before and row != msgspec.structs.replace(before, received_ts=row.received_ts):
-                self.rows[name][symbol] = row
-                changed.setdefault(name, []).append(row)
+        for pair in dirty:
+            for board in self._watchers.get(pair, ()):
+                row, before = self._row(board, pair[0], now), self.rows[board.name][pair[0]]
+                if row != before and row != msgspec.structs.replace(before, received_ts=row.received_ts):
+                    self.rows[board.name][pair[0]] = row
+                    changed.setdefault(board.name, []).append(row)
         return changed
 
     def reference(self, quote: Quote, now: int) -> Reference | None:
         """The price 24 hours ago on the same market: ours, else the venue's own rolling figure, else none."""
         minute = ref_minute(now)
         if quote.ref[0] != minute or quote.ref[1] is None:
-            quote.ref = (minute, unpack(self.history.series[quote.market.key].get(minute)))
+            quote.ref = (minute, unpack(self.history.series(quote.key).get(minute)))
         if quote.ref[1] is not None:
             return Reference(quote.ref[1], minute + MINUTE, "history")
         market = quote.market
@@ -166,10 +171,11 @@ class Prices:
             return Row(symbol=symbol, premium_pct=None if premium else msgspec.UNSET)
         ref = self.reference(quote, now.wall)
         state, reason = self._state(quote, now)
+        text = money.plain(quote.price)
         return Row(
             symbol=symbol,
-            price=quote.text,
-            decimals=self._decimals(quote),
+            price=text,
+            decimals=max(len(text.partition(".")[2]), self._decimals(quote, quote.price)),
             change_pct=money.plain(money.percent(quote.price, ref.price)) if ref else None,
             ref=money.plain(ref.price) if ref else None,
             ref_ts=ref.ts if ref else None,
@@ -209,17 +215,10 @@ class Prices:
             return "stale", None
         return ("live" if quote.held is None else "held"), None
 
-    def _decimals(self, quote: Quote) -> int:
-        """Fraction digits of the price step at this price, and never fewer than the price itself has."""
-        own = len((quote.text or "").partition(".")[2])
-        step = quote.market.tick_size or self._step(quote)
-        return max(own, money.decimals(Decimal(step))) if step else own
-
-    def _step(self, quote: Quote) -> str | None:
-        exchange = self.exchanges[quote.market.exchange]
-        table = exchange.tick_table if quote.market.quote == exchange.quotes[0] else ()
-        return next((step for least, step in table if quote.price is not None and quote.price >= Decimal(least)), None)
-
-    def _mark(self, quote: Quote) -> None:
-        for board in self._watchers.get((quote.market.symbol, quote.market.quote), ()):
-            self._dirty.add((board.name, quote.market.symbol))
+    def _decimals(self, quote: Quote, price: Decimal) -> int:
+        """Fraction digits of the price step at this price, 0 where no step is known."""
+        market = quote.market
+        if market.tick_size:
+            return money.decimals(Decimal(market.tick_size))
+        table = self._digits[market.exchange] if market.quote == self.exchanges[market.exchange].quotes[0] else ()
+        return next((digits for least, digits in table if price >= least), 0)

@@ -6,7 +6,7 @@ since the Unix epoch in UTC. `None` always means unknown, never zero.
 
 import re
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType, field
 
@@ -22,7 +22,7 @@ Language: TypeAlias = Literal["ko", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ko", "en")
 
 
-class Instant(NamedTuple):
+class Instant(Struct, frozen=True, gc=False):
     """One moment on two clocks: ages and timers use `mono`, everything shown uses `wall`."""
 
     wall: int

@@ -45,6 +45,6 @@ class Premium:
 
 
 def _leg(quote: Quote | None) -> dict[str, Any] | None:
-    if quote is None:
+    if quote is None or quote.price is None:
         return None
-    return {"price": quote.text, "source": quote.market.exchange, "ts": quote.ts}
+    return {"price": money.plain(quote.price), "source": quote.market.exchange, "ts": quote.ts}

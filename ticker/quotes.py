@@ -35,7 +35,7 @@ class Link:
         """Application data arrived."""
         if self.last_data is None:
             self.good_since = now.mono - RETURN_AFTER  # nothing was ever wrong with it: no waiting
-        elif not self.fresh(now):
+        elif now.mono - self.last_data > self.silence:
             self.good_since = now.mono
         self.last_data, self.last_wall = now.mono, now.wall
 
@@ -60,17 +60,17 @@ class Quote:
         "key",
         "link",
         "market",
+        "pair",
         "price",
         "received",
         "ref",
-        "sample",
-        "text",
         "ts",
     )
 
     def __init__(self, market: Market, link: Link) -> None:
         self.market = market
         self.key = market.key
+        self.pair = market.symbol, market.quote
         self.link = link
         self.guard = Guard()
         self.held: Held | None = None
@@ -79,9 +79,6 @@ class Quote:
         self.absent_since: int | None = None
         """Since when the complete market lists lack it, ms since the epoch."""
         self.price: Decimal | None = None
-        self.text: str | None = None
-        self.sample = 0
-        """The price as history keeps it."""
         self.ts = 0
         self.received = 0
         self.epoch = -1
@@ -173,7 +170,7 @@ class Quotes:
         for quote in self:
             if quote.link is link:
                 for minute in range(minute_of(link.last_wall or now.wall), now.wall, MINUTE):
-                    self.history.put(quote.market.key, minute, 0)
+                    self.history.put(quote.key, minute, None)
         link.last_wall = 0  # what candles fill from here on stays
 
     def roll(self, now: Instant) -> bool:
@@ -183,9 +180,8 @@ class Quotes:
             return False
         ended, self._minute = minute - MINUTE, minute
         for quote in self:
-            key = quote.market.key
             if quote.price is None or quote.epoch != quote.link.epoch or not quote.link.fresh(now):
-                self.history.put(key, ended, 0)  # nobody watched to its end: candles may fill it
-            elif not self.history.series[key].get(ended):
-                self.history.put(key, ended, quote.sample)
+                self.history.put(quote.key, ended, None)  # nobody watched to its end: candles may fill it
+            elif not self.history.series(quote.key).get(ended):
+                self.history.put(quote.key, ended, quote.price)
         return True

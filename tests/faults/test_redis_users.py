@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import NoPermissionError
 
 from tests.program import free_port
-from ticker.history import History, pack
+from ticker.history import History
 from ticker.model import DAY, MINUTE, Row
 from ticker.store import Reader, Writer
 from ticker.store.writer import Batch
@@ -31,11 +31,11 @@ async def test_the_collector_writes_the_server_reads_and_cannot_write(tmp_path: 
             assert await writer.claim(T) == "empty"
             history = History()
             history.open("upbit:BTC/KRW")
-            history.put("upbit:BTC/KRW", T - DAY - MINUTE, pack(Decimal(1)))
+            history.put("upbit:BTC/KRW", T - DAY - MINUTE, Decimal(1))
             updates = reader.updates()
             assert await anext(updates) is None
             rows = {"krw": [Row(symbol="BTC", price="1")]}
-            await writer.commit(Batch(T, rows, history.pending, history.slots))
+            await writer.commit(Batch(T, rows, history.take(), history.slots))
             assert await anext(updates) is not None
             await writer.load(history, T)
             assert (await reader.board("krw")).rows["BTC"].price == "1"

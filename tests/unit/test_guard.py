@@ -60,7 +60,7 @@ def test_a_mad_feed_on_the_only_exchange_is_held_with_the_last_good_price_for_as
         say(prices, "alpha", BTC * 17_000_000, ms)
         row = shown(prices, ms)
         assert (row.price, row.state, row.ts) == ("57895000", "held", T)
-    samples = prices.history.series["alpha:BTC/KRW"]
+    samples = prices.history.series("alpha:BTC/KRW")
     assert {samples.get(T - T % MINUTE + i * MINUTE) for i in range(120)} <= {0, pack(BTC)}
     say(prices, "alpha", BTC + 1000, 7_200_000)
     row = shown(prices, 7_200_001)
@@ -87,7 +87,7 @@ def test_a_crash_that_another_exchange_went_through_in_steps_is_confirmed_at_onc
     say(prices, "alpha", BTC, 0)
     say(prices, "beta", BTC, 1)
     minute = T - T % MINUTE
-    prices.history.put("beta:BTC/KRW", minute - MINUTE, pack(BTC))
+    prices.history.put("beta:BTC/KRW", minute - MINUTE, BTC)
     price = BTC
     for ms in range(1_000, 6_000, 1_000):
         price = (price * D("0.93")).quantize(D(1))

@@ -67,7 +67,7 @@ def test_a_packed_minute_is_read_by_slot() -> None:
     history.slots.update({"a:X/KRW": 0, "a:Y/KRW": 1})
     packed = pack(D("1.5")).to_bytes(8, "little") + pack(D(3)).to_bytes(8, "little") + b"cut"
     history.load(T, packed)
-    assert unpack(history.series["a:X/KRW"].get(T)) == D("1.5")
+    assert unpack(history.series("a:X/KRW").get(T)) == D("1.5")
     assert list(unpack_minute(packed)) == [pack(D("1.5")), pack(D(3))]
 
 
@@ -75,7 +75,7 @@ def test_a_rewrite_holds_every_known_sample() -> None:
     history = History()
     history.open("a:X/KRW")
     history.fill("a:X/KRW", [(T, D(1))], T + 3 * MINUTE)
-    written, history.pending = history.pending, {}
+    written = history.take()
     history.rewrite()
-    assert history.pending == written
+    assert history.take() == written
     assert len(written) == 3

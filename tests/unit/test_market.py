@@ -40,7 +40,7 @@ def test_before_the_first_price_a_row_is_pending() -> None:
 
 def test_a_price_makes_a_live_row_with_its_change() -> None:
     prices = made("BTC")
-    prices.history.put("alpha:BTC/KRW", T - DAY - MINUTE, pack(D(55780000)))
+    prices.history.put("alpha:BTC/KRW", T - DAY - MINUTE, D(55780000))
     tick(prices, "alpha", "57895000", 100)
     assert row(prices, 200) == Row(
         symbol="BTC",
@@ -69,7 +69,7 @@ def test_the_venues_own_figure_stands_in_until_history_covers_the_time() -> None
     tick(prices, "alpha", "100", 0)
     first = row(prices, 0)
     assert (first.change_pct, first.basis, first.ref_ts) == ("25", "exchange", T - DAY)
-    prices.history.put("alpha:BTC/KRW", T - DAY - MINUTE, pack(D(50)))
+    prices.history.put("alpha:BTC/KRW", T - DAY - MINUTE, D(50))
     later = row(prices, 1)
     assert (later.change_pct, later.basis) == ("100", "history")
 
@@ -148,7 +148,7 @@ def test_a_silent_minute_repeats_the_price_and_an_unwatched_one_is_unknown() -> 
     prices.quotes.link("alpha", 0).delivered(at(119_000))
     prices.roll(at(60_000))
     prices.roll(at(120_000))
-    series = prices.history.series["alpha:BTC/KRW"]
+    series = prices.history.series("alpha:BTC/KRW")
     assert [series.get(T), series.get(T + MINUTE)] == [pack(D(100))] * 2
     prices.quotes.link("alpha", 0).epoch = 2  # a gap: another connection has begun, no price yet
     prices.roll(at(180_000))
@@ -161,9 +161,9 @@ def test_after_a_cut_the_minutes_since_the_last_data_are_unknown() -> None:
     tick(prices, "alpha", "100", 1_000)
     prices.quotes.link("alpha", 0).delivered(at(55_000))
     prices.roll(at(60_000))
-    assert prices.history.series["alpha:BTC/KRW"].get(T) == pack(D(100))
+    assert prices.history.series("alpha:BTC/KRW").get(T) == pack(D(100))
     prices.quotes.cut("alpha", 0, at(70_000))
-    assert prices.history.series["alpha:BTC/KRW"].get(T) == 0
+    assert prices.history.series("alpha:BTC/KRW").get(T) == 0
 
 
 def test_a_failed_dial_during_an_outage_does_not_undo_what_candles_filled() -> None:
@@ -172,7 +172,7 @@ def test_a_failed_dial_during_an_outage_does_not_undo_what_candles_filled() -> N
     prices.quotes.cut("alpha", 0, at(70_000))
     prices.history.fill("alpha:BTC/KRW", [(T, D(100)), (T + MINUTE, D(101))], T + 3 * MINUTE)
     prices.quotes.cut("alpha", 0, at(190_000))
-    series = prices.history.series["alpha:BTC/KRW"]
+    series = prices.history.series("alpha:BTC/KRW")
     assert [series.get(T), series.get(T + MINUTE), series.get(T + 3 * MINUTE)] == [pack(D(100)), pack(D(101)), 0]
 
 
@@ -183,7 +183,7 @@ def test_a_tick_of_the_next_minute_does_not_hide_the_end_of_the_last() -> None:
     prices.roll(at(60_000))
     prices.quotes.link("alpha", 0).delivered(at(110_000))
     tick(prices, "alpha", "200", 120_500)
-    assert prices.history.series["alpha:BTC/KRW"].get(T + MINUTE) == pack(D(100))
+    assert prices.history.series("alpha:BTC/KRW").get(T + MINUTE) == pack(D(100))
 
 
 def test_a_suspended_market_is_closed_and_the_next_source_shows() -> None:

@@ -80,7 +80,7 @@ class Backfill:
         now = self._clock().wall
         oldest, last = ref_minute(now), minute_of(now - SETTLE) - MINUTE
         key = quote.market.key
-        series = self.prices.history.series[key]
+        series = self.prices.history.series(key)
         first = max(oldest, self._known.get(key, 0))
         if first == oldest and not series.get(oldest):
             return quote, oldest, oldest + MINUTE
@@ -99,7 +99,7 @@ class Backfill:
             return
         usable = [candle for candle in found if candle[0] < end]
         self._filled += self.prices.history.fill(key, usable, end)
-        if not self.prices.history.series[key].get(first):
+        if not self.prices.history.series(key).get(first):
             self._known[key] = min((minute for minute, _ in usable), default=end)  # it did not exist before
         self._progress(self.exchange.name, self._filled, self._total)
         self.prices.touch()
@@ -107,7 +107,7 @@ class Backfill:
     def _missing(self) -> int:
         now = self._clock().wall
         minutes = range(ref_minute(now), minute_of(now - SETTLE), MINUTE)
-        series = [self.prices.history.series[quote.market.key] for quote in self._quotes()]
+        series = [self.prices.history.series(quote.key) for quote in self._quotes()]
         return sum(not one.get(minute) for one in series for minute in minutes)
 
     async def _ask(self, request: Request, parse: Callable[[bytes], Answer]) -> Answer | None:

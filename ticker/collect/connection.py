@@ -19,6 +19,8 @@ OPEN_S: Final = 10.0
 CLOSE_S: Final = 1.0
 LARGEST: Final = 1024 * 1024
 QUEUE: Final = 16
+DATA: Final = (Tick, Suspension)
+"""What counts as data. A tuple: to ask whether an event is of a union takes four times as long."""
 
 
 class Silence(Exception):
@@ -134,7 +136,7 @@ class Connection:
             if self._record:
                 self._record.frame(self._exchange.name, self._name, "recv", frame)
             for event in self._events(frame):
-                if isinstance(event, Tick | Suspension):
+                if isinstance(event, DATA):
                     self._hear(event, now)
                 else:
                     await self._heed(socket, event)

@@ -37,7 +37,7 @@ class Outbox:
         for name, rows in self._prices.changes(now).items():
             self._unsent[name].update({row.symbol: row for row in rows})
         sent, self._unsent = self._unsent, {name: {} for name in self._boards}
-        samples, history.pending = history.pending, {}
+        samples = history.take()
         judge = self._prices.judge
         holds = judge.holds if judge.changed else None
         judge.changed = False
@@ -45,7 +45,7 @@ class Outbox:
         try:
             return await self._store.commit(Batch(now.wall, changed, samples, history.slots, self.status, holds))
         except BaseException:
-            history.pending = samples | history.pending
+            history.give_back(samples)
             self._unsent = {name: sent[name] | self._unsent[name] for name in sent}
             judge.changed |= holds is not None
             raise

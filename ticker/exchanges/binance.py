@@ -12,46 +12,45 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-import orjson
+from msgspec import json
 
 from ticker import money
 from ticker.exchanges import pairs
-from ticker.exchanges.exchange import Candles, Exchange, Frame, Keepalive, Memory, Request, Rolling
+from ticker.exchanges.exchange import Candles, Exchange, Frame, Keepalive, Memory, Request, Rolling, only
 from ticker.model import MINUTE, SYMBOL, Event, Goodbye, Market, Refused, Tick
 
-PRICES: Final = {"24hrTicker": "c", "24hrMiniTicker": "c", "trade": "p", "aggTrade": "p"}
+TICKERS: Final = frozenset({"24hrTicker", "24hrMiniTicker"})
+PRICED: Final = TICKERS | {"trade", "aggTrade"}
 CHUNK: Final = 100
+MESSAGE: Final = only("e s c p T E code msg error", within="data event")
 
 
 def _subscriptions(markets: Sequence[Market], _memory: Memory) -> list[str]:
     streams = [f"{market.code.lower()}@ticker" for market in markets]
     chunks = [streams[i : i + CHUNK] for i in range(0, len(streams), CHUNK)]
-    return [orjson.dumps({"method": "SUBSCRIBE", "params": some, "id": i}).decode() for i, some in enumerate(chunks, 1)]
+    return [json.encode({"method": "SUBSCRIBE", "params": some, "id": i}).decode() for i, some in enumerate(chunks, 1)]
 
 
 def parse(frame: Frame, _memory: Memory) -> list[Event]:
     """A ticker or trade, alone, in a list, or wrapped with its stream's name; an error; an announced shutdown."""
-    message = orjson.loads(frame)
-    data = message.get("data") or message.get("event") or message if isinstance(message, dict) else message
+    message = MESSAGE(frame)
+    data = message if isinstance(message, list) else message.data or message.event or message
     return [event for row in data for event in _row(row)] if isinstance(data, list) else _row(data)
 
 
-def _row(row: dict[str, Any]) -> list[Event]:
-    kind = row.get("e")
-    if kind in PRICES:
-        ts = row.get("T") or row.get("E")
-        return [
-            Tick(*pairs.split(row["s"]), money.price(row[PRICES[kind]]), ts if type(ts) is int and ts > 0 else None)
-        ]
-    if kind == "serverShutdown":
-        return [Goodbye(kind)]
-    error = row.get("error") or ("msg" in row and row)
+def _row(row: Any) -> list[Event]:
+    if row.e in PRICED:
+        price, ts = row.c if row.e in TICKERS else row.p, row.T or row.E
+        return [Tick(*pairs.split(row.s), money.price(price), ts if type(ts) is int and ts > 0 else None)]
+    if row.e == "serverShutdown":
+        return [Goodbye(row.e)]
+    error = row.error or (row.msg is not None and {"code": row.code, "msg": row.msg})
     return [Refused(f"{error.get('code')} {error.get('msg')}"[:60])] if error else []
 
 
 def parse_markets(body: bytes) -> list[Market]:
     """`/api/v3/exchangeInfo`, without the markets whose code would be heard as another pair."""
-    rows = orjson.loads(body)["symbols"]
+    rows = json.decode(body)["symbols"]
     heard = [(row, *pairs.split(row["symbol"])) for row in rows if row["quoteAsset"] in pairs.QUOTES]
     return [
         Market("binance", symbol, quote, row["symbol"], _step(row), suspended=row["status"] != "TRADING")
@@ -72,12 +71,12 @@ def _candles(market: Market, end: int, count: int) -> Request:
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
     """Rows of (open time, open, high, low, close, volume, ...), oldest first; silent minutes repeat the last close."""
-    return [(int(row[0]), money.price(row[4])) for row in orjson.loads(body)]
+    return [(int(row[0]), money.price(row[4])) for row in json.decode(body)]
 
 
 def parse_rolling(body: bytes) -> dict[str, Decimal]:
     """`/api/v3/ticker/24hr`: `openPrice` of the USDT markets that are older than a day and traded within it."""
-    rows = [row for row in orjson.loads(body) if row["symbol"].endswith("USDT") and row["firstId"] > 0]
+    rows = [row for row in json.decode(body) if row["symbol"].endswith("USDT") and row["firstId"] > 0]
     return {row["symbol"].removesuffix("USDT"): money.price(row["openPrice"]) for row in rows}
 
 

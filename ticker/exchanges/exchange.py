@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from ticker.errors import BadFrame
@@ -104,6 +105,21 @@ class Exchange(Struct, frozen=True, kw_only=True):
     """A request whose answer `address` turns into the websocket URL (KuCoin)."""
     address: Callable[[str, bytes], str] | None = None
     """(ws_url, token answer) -> the URL to dial."""
+
+
+def only(fields: str, names: str = "", within: str = "") -> Callable[[Frame], Any]:
+    """A decoder of just these fields of a JSON object or a list of them; the rest of a frame is skipped unread.
+
+    A field that is absent is None. `names` are what the fields are called here, in the same order, where that differs.
+    The object or list may lie in one of the fields `within` of another such object.
+    """
+    here = (names or fields).split()
+    renamed = dict(zip(here, fields.split(), strict=True))
+    inner: Any = msgspec.defstruct("Inner", [(name, Any, None) for name in here], rename=renamed, gc=False)
+    one_or_more: Any = inner | list[inner]
+    holders = [(name, one_or_more | None, None) for name in within.split()]
+    outer: Any = msgspec.defstruct("Outer", holders, bases=(inner,), rename=renamed, gc=False)
+    return msgspec.json.Decoder(outer | list[inner]).decode
 
 
 def read(exchange: Exchange, frame: Frame, memory: Memory) -> list[Event]:

@@ -15,14 +15,15 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
-import orjson
+from msgspec import json
 
 from ticker import money
-from ticker.exchanges.exchange import Candles, Exchange, Frame, Keepalive, Memory, Request
+from ticker.exchanges.exchange import Candles, Exchange, Frame, Keepalive, Memory, Request, only
 from ticker.model import SYMBOL, Event, Market, Refused, Suspension, Tick
 
-DEFAULT: Final = ("code", "trade_price", "trade_timestamp", "timestamp", "is_trading_suspended", "market_state")
-SIMPLE: Final = ("cd", "tp", "ttms", "tms", "its", "ms")
+NAMES: Final = "error type code price traded framed halted state"
+DEFAULT: Final = only("error type code trade_price trade_timestamp timestamp is_trading_suspended market_state", NAMES)
+SIMPLE: Final = only("error ty cd tp ttms tms its ms", NAMES)
 PRICED: Final = frozenset({"ticker", "trade"})
 TRADED: Final = frozenset({"ACTIVE", None})
 """Not traded: PREVIEW, DELISTED. A `delisting_date` only announces a day; trading goes on until then."""
@@ -30,7 +31,7 @@ TRADED: Final = frozenset({"ACTIVE", None})
 
 def subscription(codes: Sequence[str]) -> str:
     """One frame for the whole list: a second one would replace it."""
-    return orjson.dumps([{"ticket": str(uuid4())}, {"type": "ticker", "codes": codes}, {"format": "DEFAULT"}]).decode()
+    return json.encode([{"ticket": str(uuid4())}, {"type": "ticker", "codes": codes}, {"format": "DEFAULT"}]).decode()
 
 
 def parse(frame: Frame, memory: Memory) -> list[Event]:
@@ -38,38 +39,37 @@ def parse(frame: Frame, memory: Memory) -> list[Event]:
 
     `memory` holds whether each code was traded when last seen: only a change is an event.
     """
-    data = orjson.loads(frame)
+    simple = b'"ty"' in frame if isinstance(frame, bytes) else '"ty"' in frame
+    data = SIMPLE(frame) if simple else DEFAULT(frame)
     if isinstance(data, list):
         return [event for message in data for event in _message(message, memory)]
     return _message(data, memory)
 
 
 def _message(message: Any, memory: Memory) -> list[Event]:
-    if "error" in message:
-        return [Refused(str(message["error"].get("name"))[:60])]
-    kind = message.get("type") or message.get("ty")
-    if kind not in PRICED:
+    if message.error is not None:
+        return [Refused(str(message.error.get("name"))[:60])]
+    if message.type not in PRICED:
         return []
-    code, price, traded, framed, halted, state = map(message.get, DEFAULT if "type" in message else SIMPLE)
-    (quote_, symbol), ts = code.split("-"), traded or framed
-    tick = Tick(symbol, quote_, money.price(price), ts if type(ts) is int and ts > 0 else None)
-    stopped = halted is True or state not in TRADED
-    if (halted is None and state is None) or memory.get(code) is stopped:
+    (quote_, symbol), ts = message.code.split("-"), message.traded or message.framed
+    tick = Tick(symbol, quote_, money.price(message.price), ts if type(ts) is int and ts > 0 else None)
+    stopped = message.halted is True or message.state not in TRADED
+    if message.halted is message.state is None or memory.get(message.code) is stopped:
         return [tick]
-    memory[code] = stopped
+    memory[message.code] = stopped
     return [Suspension(symbol, quote_, stopped), tick]
 
 
 def parse_markets(name: str, body: bytes) -> list[Market]:
     """`/v1/market/all`: a delisted pair is absent, there is no status; a name that is no pair's is left out."""
-    pairs = [row["market"].partition("-") for row in orjson.loads(body)]
+    pairs = [row["market"].partition("-") for row in json.decode(body)]
     return [Market(name, symbol, q, f"{q}-{symbol}") for q, _, symbol in pairs if SYMBOL.fullmatch(symbol)]
 
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
     """Minute candles, newest first, silent minutes absent."""
     rows = [
-        (datetime.fromisoformat(f"{row['candle_date_time_utc']}Z"), row["trade_price"]) for row in orjson.loads(body)
+        (datetime.fromisoformat(f"{row['candle_date_time_utc']}Z"), row["trade_price"]) for row in json.decode(body)
     ]
     return [(round(minute.timestamp()) * 1000, money.price(price)) for minute, price in rows]
 

@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget release-widget test-web check format lock test-system clean
+.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget release-widget release docs test-release test-web check format lock test-system clean
 
 help: ## Print this menu
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/installed ## Install into .venv (leaves .venv/bin/ticker)
 
@@ -47,6 +47,22 @@ test-web: setup test-system ## Firefox, WebKit, axe, Lighthouse; what is missing
 	@test -d .web-tools/python/selenium || $(BIN)/pip install --quiet --disable-pip-version-check --target .web-tools/python selenium || true
 	PYTHONPATH=.web-tools/python $$(command -v xvfb-run >/dev/null && echo xvfb-run -a) $(BIN)/pytest -q tests/web
 
+test-release: setup ## The built wheel in clean venvs of each Python that is here, without a compiler
+	$(BIN)/pytest -q -rs tests/release
+
+release: .venv-publish/installed ## Wheel, sdist and CycloneDX bill of materials into dist/
+	@rm -rf dist && .venv-publish/bin/python -m build --no-isolation --outdir dist . >/dev/null
+	@rm -rf build/bill && $(PYTHON) -m venv --without-pip build/bill
+	@.venv-publish/bin/pip --python build/bill/bin/python install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv-publish/bin/pip --python build/bill/bin/python install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	@.venv-publish/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/ticker.cdx.json build/bill
+	@rm -rf build/bill && ls -l dist
+
+.venv-publish/installed: requirements-publish.lock
+	$(PYTHON) -m venv .venv-publish
+	.venv-publish/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-publish.lock
+	@touch $@
+
 check: setup ## The fast gate: format, lint, types, unit and contract tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
@@ -63,6 +79,7 @@ test-system: ## Chromium, Redis and a Korean font for the tests (apt)
 lock: ## Pin every dependency by hash, without addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group docs --group release -o requirements-publish.lock
 
 clean: ## Remove what was built and cached
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist ticker-data
+	rm -rf .venv .venv-publish .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist site ticker-data

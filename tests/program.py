@@ -30,6 +30,8 @@ class Program:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = tmp_path / f"ticker-{self.port}.log"
         self._args = args
+        self.python = sys.executable
+        self.cwd: Path | None = None
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("TICKER_")},
             "TICKER_SERVER__PORT": str(self.port),
@@ -50,7 +52,11 @@ class Program:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ticker", *self._args], env=self._environment, stdout=log, stderr=log
+                [self.python, "-m", "ticker", *self._args],
+                cwd=self.cwd,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
             )
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:

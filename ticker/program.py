@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -164,17 +165,17 @@ async def _until_signal(work: Coroutine[None, None, None]) -> None:
 
 
 async def _signal() -> None:
-    """SIGTERM or SIGINT; a second one ends the process at once."""
+    """SIGTERM or SIGINT; a second one ends the process at once, its exit code that of a shell's killed command."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def first() -> None:
+    def ask(number: int) -> None:
+        if asked.is_set():
+            os._exit(128 + number)
         asked.set()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, first)
+        loop.add_signal_handler(number, ask, number)
     await asked.wait()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ticker import clock, sim
 from ticker.collect import rest
+from ticker.collect.connection import Connection
 from ticker.collect.feed import Backoff, Feed, shards
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
@@ -106,6 +107,26 @@ async def test_a_refused_subscription_is_retried_with_patience(stage: Stage) -> 
         assert "refused" in log.drops
         stage.venue.faults.refuse = False
         await until(lambda: log.ticks)
+
+
+async def test_a_feed_that_fails_while_it_is_cancelled_ends(stage: Stage) -> None:
+    """A TaskGroup raises the failure and forgets the cancellation: without a second look the feed lived on."""
+
+    class Failing(Feed):
+        async def _carry(self, connection: Connection) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise OSError("cut while leaving")
+
+    feed = Failing(stage.exchange, stage.markets, 0, stage.log, clock.now, jitter=lambda: 0.0)
+    running = asyncio.create_task(feed.run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 async def test_connected_is_not_alive_pings_do_not_count(stage: Stage) -> None:

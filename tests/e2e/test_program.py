@@ -1,5 +1,6 @@
 """The real program from the outside."""
 
+import contextlib
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.program import Program, free_port, until
+from ticker.collect.backfill import PAUSE_S
 from ticker.sim.world import ARTICLE
 
 CAPTURES = Path(__file__).parents[2].parent / "shared" / "captures"
@@ -142,6 +144,24 @@ def test_the_private_redis_is_never_left_behind(tmp_path: Path, how: signal.Sign
         assert code == (0 if how is not signal.SIGKILL else -signal.SIGKILL)
         for child in children.split():
             until(lambda child=child: not Path(f"/proc/{child}").exists())
+
+
+def test_a_second_signal_ends_a_drain_at_once(tmp_path: Path) -> None:
+    with Program(tmp_path, "demo", SERVER__DRAIN_S="15") as program, contextlib.ExitStack() as readers:
+        program.ready()
+        for _ in range(40):
+            readers.enter_context(connect(f"ws://127.0.0.1:{program.port}/v1/stream"))
+        program.process.send_signal(signal.SIGTERM)
+        until(lambda: program.status("/readyz") == 503)
+        assert program.stop(signal.SIGINT) == 128 + signal.SIGINT
+
+
+def test_percents_come_with_the_first_prices_not_with_the_second_look(tmp_path: Path) -> None:
+    """Without waiting for watched markets backfill finds none, and looks again only `PAUSE_S` later."""
+    with Program(tmp_path, "demo") as program:
+        program.ready()
+        until(lambda: any(row["price"] for row in program.rows("article").values()), program)
+        until(lambda: any(row["change_pct"] for row in program.rows("article").values()), program, PAUSE_S - 1)
 
 
 def test_a_port_in_use_is_one_line_and_exit_1(tmp_path: Path) -> None:

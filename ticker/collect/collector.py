@@ -90,9 +90,10 @@ class Collector:
                         for feed_ in feeds:
                             tasks.create_task(feed_())
                         tasks.create_task(self._beat(), name="beat")
-                        tasks.create_task(self._write(), name="write")
+                        await self._write()
                 except* LeaseLost as lost:
                     log.warning("standing by: %s", lost.exceptions[0])
+                feed.heed_cancellation()
                 self._let_go(*self._exchanges)
         finally:
             await self._store.release()
@@ -136,12 +137,16 @@ class Collector:
             return await rest.fetch(session, exchange, request, pace, proxy=self._proxy)
 
         backfill = Backfill(exchange, self.prices, get, self._clock, self._progress)
+        watching = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow(exchange, session, pace))
+            tasks.create_task(self._follow(exchange, session, pace, watching))
+            await watching.wait()
             tasks.create_task(backfill.run())
             tasks.create_task(backfill.rolling())
 
-    async def _follow(self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace) -> None:
+    async def _follow(
+        self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace, watching: asyncio.Event
+    ) -> None:
         """Stay subscribed to what is listed; a list that has changed begins the feed anew."""
         watched: list[Market] = []
         absent: list[str] = []
@@ -154,6 +159,7 @@ class Collector:
             self.prices.quotes.listed(exchange.name, watched, self._clock())
             for shard, some in enumerate(feed.shards(exchange, watched)):
                 self.prices.watch(some, shard)
+            watching.set()
             async with asyncio.TaskGroup() as tasks:
                 feeding = tasks.create_task(feed.run(exchange, watched, self, self._clock, proxy=self._proxy))
                 await self._until_listing_changes(exchange, session, pace, watched)

@@ -110,6 +110,7 @@ class Feed:
         try:
             await self._stretch()
         except Exception as error:  # noqa: BLE001 - the feed's supervisor: counted, logged, and it begins again
+            heed_cancellation()
             reason, asked = self._reason(error)
             wait = max(asked, self._backoff.wait())
             self._sink.closed(self.exchange.name, self.shard, self._clock(), reason)
@@ -236,6 +237,16 @@ async def run(
         for shard, some in enumerate(shards(exchange, markets)):
             feed = Feed(exchange, some, shard, sink, clock, proxy=proxy, jitter=jitter, record=record, pace=pace)
             tasks.create_task(feed.run())
+
+
+def heed_cancellation() -> None:
+    """End a task that was cancelled while something failed: a TaskGroup then raises only the failure.
+
+    Python 3.11 counts a failure in a group whose body has ended as a cancellation for good: the body must still await.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def shards(exchange: Exchange, markets: Sequence[Market]) -> list[Sequence[Market]]:

@@ -1,7 +1,7 @@
 """I/O: a connection to Redis that fails within a second and never retries by itself; we decide about retries."""
 
 import asyncio
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -17,6 +17,19 @@ TIMEOUT_S: Final = 1.0
 FAILURES: Final = (RedisError, OSError, TimeoutError)
 
 
+class Deadline(Retry):
+    """One second for every command, and no second attempt.
+
+    redis-py's `socket_timeout` would wrap each write in `asyncio.wait_for`, which loses a cancellation that arrives
+    as the write completes (Python 3.11): a task that writes all the time then never ends.
+    """
+
+    async def call_with_retry(self, *args: Any, **options: Any) -> Any:
+        """Carry out one command."""
+        async with asyncio.timeout(TIMEOUT_S):
+            return await super().call_with_retry(*args, **options)
+
+
 def client(url: str, *, subscriber: bool = False) -> Redis:
     """A client for commands, or for a subscription, whose reads wait as long as their caller says."""
     if url.startswith(SENTINEL):
@@ -25,9 +38,9 @@ def client(url: str, *, subscriber: bool = False) -> Redis:
         )
     return Redis.from_url(
         url,
-        socket_timeout=None if subscriber else TIMEOUT_S,
+        socket_timeout=None,
         socket_connect_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
+        retry=(Retry if subscriber else Deadline)(NoBackoff(), 0),
     )
 
 

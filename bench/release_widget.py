@@ -1,29 +1,31 @@
-"""Minify static/widget.js into static/released/widget.<hash>.js, to be committed and kept for good.
+"""Minify static/widget.js and widget.css into static/released/widget.<hash>.js and .css, to be committed and kept.
 
     make release-widget
 
 Needs Node; terser comes through npx. A file's name is the hash of its own bytes, so that a page may pin it by SRI
-for ever; its first line names the source it was made from, by which `ticker.sidebar.style.RELEASED` finds the newest.
+for ever; the script names its sheet, and its first line the sources it was made from, by which
+`ticker.sidebar.style.RELEASED` finds the newest.
 """
 
+import gzip
 import re
 import subprocess
 from base64 import b64encode
 from hashlib import sha256, sha384
 from pathlib import Path
 
-from ticker.sidebar.style import SCRIPT, STATIC, source_mark
+from ticker.sidebar.style import SCRIPT, SHEET, STATIC, source_mark
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "strict-csp.html"
 TERSER = ("npx", "--yes", "terser@5.44.0")
 OPTIONS = ("--module", "--ecma", "2020", "--compress", "passes=3,unsafe_arrows=true,pure_getters=true", "--mangle")
 
 
-def minified(script: str) -> str:
-    """The script as it is released: ASCII, one comment."""
+def minified(script: str, sheet: str) -> str:
+    """The script as it is released with this sheet: ASCII, one comment."""
     run = subprocess.run(
         [*TERSER, *OPTIONS, "--format", "ascii_only=true,comments=false"],
-        input=script,
+        input=script.replace("/widget.css`", f"/{sheet}`"),
         capture_output=True,
         text=True,
         check=False,
@@ -33,6 +35,14 @@ def minified(script: str) -> str:
     return f"{source_mark(script)}\n{run.stdout.strip()}\n"
 
 
+def keep(text: str, kind: str) -> str:
+    """Write one file under the hash of its bytes; its name."""
+    name = f"widget.{sha256(text.encode()).hexdigest()[:12]}.{kind}"
+    (STATIC / "released" / name).write_text(text, encoding="utf-8")
+    print(f"static/released/{name}: {len(text)} bytes, gzip {len(gzip.compress(text.encode(), 9, mtime=0))}")
+    return name
+
+
 def pin(name: str, integrity: str) -> None:
     """The strict host page among the examples takes the newest release."""
     page = re.sub(r"sha384-[A-Za-z0-9+/]{64}", integrity, EXAMPLE.read_text(encoding="utf-8"))
@@ -40,13 +50,9 @@ def pin(name: str, integrity: str) -> None:
 
 
 def main() -> None:
-    text = minified(SCRIPT.read_text(encoding="utf-8"))
-    name = f"widget.{sha256(text.encode()).hexdigest()[:12]}.js"
-    folder = STATIC / "released"
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(text, encoding="utf-8")
-    pin(name, f"sha384-{b64encode(sha384(text.encode()).digest()).decode()}")
-    print(f"static/released/{name}: {len(text)} bytes")
+    sheet = keep(SHEET, "css")
+    text = minified(SCRIPT.read_text(encoding="utf-8"), sheet)
+    pin(keep(text, "js"), f"sha384-{b64encode(sha384(text.encode()).digest()).decode()}")
 
 
 if __name__ == "__main__":

@@ -31,18 +31,26 @@ export interface Board {
   seq: number;
   ts: number;
   rows: Row[];
-  percent_digits?: 0 | 1 | 2 | 'trim';
-  timezone?: string;
-  footnote?: string | null;
-  disclaimer?: string;
-  simulated?: string | null;
+  percent_digits: 0 | 1 | 2 | 'trim';
+  timezone: string;
+  utc_offset_s: number;
+  /** The currency as readers call it. */
+  unit: string;
+  /** What readers must know before the prices, the editor's notice included. */
+  notices: string[];
+  /** In these three, `{}` is the place of the main source, of the other sources, and of the newest price's time. */
+  footnote: string;
+  others: string;
+  as_of: string;
+  disclaimer: string;
 }
 
 /** The state of one connection; to be read, not written. */
 export interface Feed {
   /** `down`: not connected, and trying again; `refused`: the server said no for good. */
   status: 'connecting' | 'live' | 'down' | 'refused';
-  transport?: 'websocket' | 'events' | 'polling';
+  /** The route the rows come from: the websocket, server-sent events, or polling. */
+  way?: 'stream' | 'events' | 'snapshot';
   /** No message for 30 s: every price is old, whatever its own state says. */
   stale: boolean;
   /** By symbol, in the board's order. */

@@ -1,12 +1,14 @@
-/*! ticker: <crypto-ticker>, live crypto prices for news pages. One file; nothing else is loaded. MIT */
+/*! ticker: <crypto-ticker>, live crypto prices for news pages. MIT */
 
 /** The folder this script came from, path prefix included: the default server. */
 const HOME = new URL('.', import.meta.url).href.slice(0, -1);
 
-// These three lines are written by `python -m ticker.sidebar.style` from static/widget.css and ticker/sidebar/words.py.
-const STYLE = `crypto-ticker,:host{display:block}.ct{--ct:0px;--up:#ff3040;--down:#2470ff;--soft:color-mix(in srgb,currentColor 72%,transparent);--line:var(--ticker-line,color-mix(in srgb,currentColor 14%,transparent));position:relative;padding:var(--ct);font-family:var(--ticker-font,inherit);font-size:var(--ticker-size,.94em);font-variant-numeric:tabular-nums;line-height:1.4;text-align:start;word-break:keep-all}.ct[data-colors=en]{--up:#0a9a55;--down:#ff3040}.ct[data-colors=safe]{--up:#d95f02}.ct-up{--tone:var(--ticker-up,color-mix(in srgb,var(--up) 75%,currentColor));--arrow:"\\25b2"}.ct-down{--tone:var(--ticker-down,color-mix(in srgb,var(--down) 75%,currentColor));--arrow:"\\25bc"}.ct:not([data-theme=inherit]){--ct:12px;background:var(--ticker-background,light-dark(#fff,#17181c));color:var(--ticker-color,light-dark(#1b1c1f,#e9eaee));color-scheme:light}.ct[data-theme=dark]{color-scheme:dark}.ct[data-theme=auto]{color-scheme:light dark}.ct :where(table,p,ul,.ct-title){margin:0;padding:0;color:inherit;font:inherit}.ct table{width:100%;border-collapse:collapse}.ct caption{padding:0 0 .45em;border-bottom:2px solid;color:inherit;text-align:start}.ct .ct-title{font-size:1.07em;font-weight:700}.ct tr{border-bottom:1px solid var(--line)}.ct :is(th,td){padding:.36em 0 .36em .5em;border:0;font:inherit;text-align:end;white-space:nowrap}.ct th:first-child{width:100%;padding-inline-start:0;text-align:start;white-space:normal;overflow-wrap:anywhere}.ct thead th{color:var(--soft);font-size:.8em}.ct :is(.ct-percent,.ct-change,.ct-sparkline){color:var(--tone)}.ct td.ct-percent{min-width:4.7em}.ct-percent::before{content:var(--arrow) / "";margin-inline-end:.4em;font-size:.6em;vertical-align:.25em}.ct [data-state]>*,.ct p{color:var(--soft)}.ct small{font-size:.75em;white-space:nowrap}.ct-state{padding:0 .3em;border:1px solid}.ct a{color:inherit}.ct p{margin-top:.5em;font-size:.8em}.ct .ct-disclaimer{margin-top:0}.ct .ct-notice{padding:.4em .6em;background:var(--line);color:inherit}.ct-credit{margin-inline-start:.5em}.ct-sparkline{min-width:3.4em}.ct svg{display:block;width:100%;height:1.4em;overflow:visible;fill:none;stroke:currentColor}.ct path{stroke-width:1.5px;vector-effect:non-scaling-stroke}.ct path:first-child{opacity:.4}.ct-bar{position:absolute;inset:var(--ct) var(--ct) auto auto;display:flex;gap:4px;font-size:.75em}.ct button,.ct-banner:not(:empty){min-height:24px;margin:0;padding:0 .6em;border:1px solid var(--line);background:none;color:inherit;font:inherit;line-height:22px;white-space:nowrap}.ct .ct-banner{border-color:currentColor;font-weight:700}.ct :is(.ct-said,.ct-read:not(:focus)),.ct:not([data-form=list])>.ct-title{position:absolute;inset:0 0 auto auto;height:1px;overflow:hidden;clip-path:inset(50%)}.ct-wait{animation:ct-wait 3s step-end}@keyframes ct-wait{from{visibility:hidden}}.ct ul{display:flex;gap:1.4em;overflow-x:auto;line-height:24px;white-space:nowrap;list-style:none;scrollbar-width:none;mask:linear-gradient(90deg,#000 92%,transparent)}.ct ul~p{margin-top:0}.ct ul~p:not(.ct-disclaimer){margin:6px 6.5em 4px 0}.ct[data-form=strip] .ct-bar{margin-top:28px}.ct li>*{margin-inline-end:.5em}.ct span.ct-name,.ct div>.ct-price{font-weight:700}.ct div>div{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 .7em}.ct div>:is(.ct-name,.ct-price,.ct-sparkline){width:100%;line-height:24px}.ct div>.ct-price{font-size:1.6em}.ct div>.ct-sparkline{margin-top:.5em}.ct div svg{height:3em}@media (prefers-reduced-motion:no-preference){.ct-a{animation:ct-a .6s}.ct-b{animation:ct-b .6s}}@keyframes ct-a{from{opacity:.3}}@keyframes ct-b{from{opacity:.3}}@media print{.ct-bar{display:none}}`;
-const KEYS = 'name price percent change source time premium sparkline KRW USD JPY stale held suspended delisted pending down refused from basis others as_of frozen pause resume read'.split(' ');
-const WORDS = {"ko": "\uc885\ubaa9|\ud604\uc7ac\uac00({})|\ubcc0\ub3d9\ub960|\ubcc0\ub3d9\uc561({})|\uac70\ub798\uc18c|\uc2dc\uac01|\uae40\ud504|24\uc2dc\uac04|\uc6d0|\ub2ec\ub7ec|\uc5d4|\uc9c0\uc5f0|\ud655\uc778 \uc911|\uac70\ub798 \uc815\uc9c0|\uac70\ub798\uc9c0\uc6d0 \uc885\ub8cc|\uc218\uc2e0 \ub300\uae30|\uc5f0\uacb0 \ub04a\uae40|\uc5f0\uacb0 \ubd88\uac00|{} \uc2dc\uc138|* 24\uc2dc\uac04 \ubcc0\ub3d9\ub960 \uae30\uc900|(\ud45c\uc2dc \uc885\ubaa9\uc740 {})|{} \uae30\uc900|\uc2dc\uc138 \uac31\uc2e0\uc744 \uc7a0\uc2dc \uba48\ucdc4\uc2b5\ub2c8\ub2e4.|\uc77c\uc2dc\uc815\uc9c0|\ub2e4\uc2dc \uc2dc\uc791|\ud604\uc7ac \uc2dc\uc138 \uc77d\uae30", "en": "Coin|Price ({})|Change|Change ({})|Exchange|Time|Premium|24 hours||||delayed|checking|suspended|delisted|waiting|offline|unavailable|{} prices|* 24-hour change| (marked: {})|as of {}|Updates are paused for the moment.|Pause|Resume|Read prices"};
+/** The element's style; a release names the sheet it was made with, which is kept as long as the script. */
+const STYLE = `${HOME}/widget.css`;
+
+// These two lines are written by `python -m ticker.sidebar.style` from ticker/sidebar/words.py.
+const KEYS = 'name price percent change source time premium sparkline stale held suspended delisted pending down refused pause resume read'.split(' ');
+const WORDS = {"ko": "\uc885\ubaa9|\ud604\uc7ac\uac00({})|\ubcc0\ub3d9\ub960|\ubcc0\ub3d9\uc561({})|\uac70\ub798\uc18c|\uc2dc\uac01|\uae40\ud504|24\uc2dc\uac04|\uc9c0\uc5f0|\ud655\uc778 \uc911|\uac70\ub798 \uc815\uc9c0|\uac70\ub798\uc9c0\uc6d0 \uc885\ub8cc|\uc218\uc2e0 \ub300\uae30|\uc5f0\uacb0 \ub04a\uae40|\uc5f0\uacb0 \ubd88\uac00|\uc77c\uc2dc\uc815\uc9c0|\ub2e4\uc2dc \uc2dc\uc791|\ud604\uc7ac \uc2dc\uc138 \uc77d\uae30", "en": "Coin|Price ({})|Change|Change ({})|Exchange|Time|Premium|24 hours|delayed|checking|suspended|delisted|waiting|offline|unavailable|Pause|Resume|Read prices"};
 
 const SILENCE = 30_000; // without any message: the link is dead and every price is old
 const LINGER = 30_000; // a link outlives its last user by this
@@ -17,15 +19,22 @@ const CLIMB = 20_000; // how often the websocket is tried again from below
 const HISTORY = 300_000;
 const DAY = 86_400_000;
 const NOTHING = '\u2014';
-const DOT = ' \u00b7 ';
+/** The ways to the rows by their routes, best first: websocket, server-sent events, polling. */
+const WAYS = ['stream', 'events', 'snapshot'];
 
 /** Milliseconds on a clock that no reader can set. */
 const now = () => performance.now();
 
+/** The text at an address; what is thrown is the answer itself where the server refused. */
+async function load(url) {
+  const answer = await fetch(url, { credentials: 'omit' });
+  if (!answer.ok) throw answer;
+  return answer.text();
+}
+
 // ---------------------------------------------------------------------------------------------------- connection
 
 const links = new Map(); // one per server, board and language of this page, however many users
-const near = new Set(); // what each element within 300 px of the viewport does once a second
 let timer; // the page's only interval
 let asleep;
 let hiddenAt = Infinity;
@@ -61,7 +70,6 @@ function makeLink(base, board) {
   let climbAt = Infinity;
 
   const tell = () => users.forEach((user) => user.listener?.(feed));
-  const load = (url) => fetch(url, { credentials: 'omit' });
   const current = (line) => line && (line === serving || line === dialled);
 
   function query() {
@@ -75,7 +83,7 @@ function makeLink(base, board) {
     dialled?.close();
     dueAt = Infinity;
     dialled = { kind, at: now(), query: query() };
-    [openSocket, openEvents, openPolling][kind](dialled, base + ['stream', 'events', 'snapshot'][kind] + dialled.query);
+    [openSocket, openEvents, openPolling][kind](dialled, base + WAYS[kind] + dialled.query);
   }
 
   function openSocket(line, url) {
@@ -97,10 +105,10 @@ function makeLink(base, board) {
   async function openPolling(line, url) {
     line.close = () => {};
     while (current(line)) {
-      const answer = await load(url).catch(() => ({}));
-      const text = answer.ok && (await answer.text().catch(() => ''));
-      if (text) hear(line, text, 'snapshot');
-      else lose(line, answer.status, 1000 * answer.headers?.get('Retry-After'));
+      await load(url).then(
+        (text) => hear(line, text, 'snapshot'),
+        (answer) => lose(line, answer.status, 1000 * answer.headers?.get('Retry-After')),
+      );
       await new Promise((done) => setTimeout(done, POLL * (0.8 + 0.4 * Math.random())));
     }
   }
@@ -142,7 +150,7 @@ function makeLink(base, board) {
     failures = 0;
     climbLater();
     feed.status = 'live';
-    feed.transport = ['websocket', 'events', 'polling'][kind];
+    feed.way = WAYS[line.kind];
   }
 
   function climbLater() {
@@ -227,8 +235,7 @@ function makeLink(base, board) {
       if (now() - known.at > HISTORY) {
         known.at = now();
         load(`${base}history/${feed.board.board}/${symbol}?points=72`)
-          .then((answer) => answer.json())
-          .then(({ points = [] }) => tell((known.points = points)))
+          .then((text) => tell((known.points = JSON.parse(text).points)))
           .catch(() => {});
       }
       return known.points;
@@ -248,7 +255,6 @@ function watchPage() {
   return setInterval(() => {
     if (!asleep && now() - hiddenAt > HIDDEN) rest(true);
     for (const [key, link] of links) if (link.tick()) link.sleep(links.delete(key));
-    near.forEach((tick) => tick());
   }, 1000);
 }
 
@@ -278,18 +284,10 @@ function percent(text, digits = 2) {
   return `${plus(text)}${shown}%`;
 }
 
-function difference(price, ref, digits) {
+function difference({ price, ref, decimals }) {
   if (price == null || ref == null) return NOTHING;
-  const places = Math.max(digits, ...[price, ref].map((text) => text.split('.')[1]?.length ?? 0));
-  return plus(price - ref) + group(Math.abs(price - ref).toFixed(places), 0);
-}
-
-const clocks = {};
-
-/** ["2026-11-23", "10:42:07", "GMT+9"] on the clock of a time zone. */
-function clock(ts, timeZone) {
-  clocks[timeZone] ??= new Intl.DateTimeFormat('sv', { timeZone, dateStyle: 'short', timeStyle: 'long' });
-  return clocks[timeZone].format(ts).replace('\u2212', '-').match(/\d[\d:-]+|[A-Z].*/g);
+  const places = [price, ref].map((text) => text.split('.')[1]?.length ?? 0);
+  return plus(price - ref) + group(Math.abs(price - ref).toFixed(Math.max(decimals, ...places)), 0);
 }
 
 // ------------------------------------------------------------------------------------------------------- element
@@ -306,6 +304,7 @@ let sheet;
 
 const ownPage = () => document.body.classList.contains('ct-page');
 const pick = (value, allowed) => (allowed.includes(value) ? value : allowed[0]);
+const list = (text) => text?.match(/\w+/g) ?? [];
 
 /** A new element with our class, and the same name as its part for the publisher's own style. */
 function make(tag, name, ...children) {
@@ -316,22 +315,22 @@ function make(tag, name, ...children) {
   return node;
 }
 
-/** Write text where it differs, into the text node that is there; true when it did. */
+/** A text that differs gets a new text node: one whose length changes in place counts as a shift of the layout. */
 function put(node, text) {
-  const place = node?.firstChild ?? node;
-  if (!place || place.textContent === text) return;
-  place.textContent = text;
+  if (node.textContent === text) return;
+  node.textContent = text;
   return true;
 }
 
-/** One sheet for all elements; a linked one where sheets cannot be adopted. */
-function dress(tree) {
+/** One adopted sheet for all elements, which needs no style-src; a linked one where that cannot be. */
+async function dress(tree) {
   try {
-    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(STYLE);
-    tree.adoptedStyleSheets = [...tree.adoptedStyleSheets, sheet];
+    sheet ??= load(STYLE).then((text) => new CSSStyleSheet().replace(text));
+    tree.adoptedStyleSheets = [...tree.adoptedStyleSheets, await sheet];
   } catch {
-    const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `${HOME}/widget.css` });
+    const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: STYLE });
     (tree.head ?? tree).append(link);
+    await new Promise((done) => (link.onload = link.onerror = done));
   }
 }
 
@@ -355,13 +354,12 @@ function draw(cell, prices) {
 
 /** Everything one element does: adopt the server's markup or build its own, connect while near, paint when told. */
 function mount(host) {
-  const shown = new Map(); // symbol -> {node, name, cells, source}
+  let lines = {}; // symbol -> {node, look, source} of its row
   let root; // the div that holds everything, in the light or in a shadow tree
   let client;
   let words;
   let form;
   let columns;
-  let link;
   let limit;
   let symbols;
   let options;
@@ -369,37 +367,35 @@ function mount(host) {
   let queued;
   let ready;
   let wasStale;
+  let turning;
   let paintedAt = -Infinity;
-  let turnedAt = now();
   // Of the painting at hand:
   let feed;
   let board;
-  let zone;
   let main;
   let newest;
-  let unit;
 
   const attr = (name) => host.getAttribute(name);
   const find = (name) => root.querySelector(`.ct-${name}`);
-  const list = (text) => text?.match(/\w+/g);
-  const sourceName = (source) => board.sources?.[source] ?? source;
+  const sourceName = (source) => board.sources[source] ?? source;
   const emit = (name, detail) =>
     host.dispatchEvent(new CustomEvent(`ticker-${name}`, { detail, bubbles: true, composed: true, cancelable: true }));
 
-  /** What each column says of a row; the same texts as CELLS in ticker/sidebar/markup.py. */
+  /** ["2026-11-23", "10:42:07"] on the board's own clock. */
+  const clock = (ts) => new Date(ts + 1000 * board.utc_offset_s).toISOString().match(/[\d:-]{8,}/g);
+
+  /** What each column says of a row; the same texts as CELLS in ticker/sidebar/cells.py. */
   const cells = {
     __proto__: null,
-    price: ({ price, decimals }) => {
-      if (price == null) return NOTHING;
-      return group(price, decimals) + (form !== 'card' ? '' : unit === board.quote ? ` ${unit}` : unit);
-    },
+    price: ({ price, decimals }) =>
+      price == null ? NOTHING : group(price, decimals) + (form === 'card' ? board.unit.replace(/^\w/, ' $&') : ''),
     percent: ({ change_pct }) => percent(change_pct, board.percent_digits),
-    change: ({ price, ref, decimals }) => difference(price, ref, decimals),
+    change: difference,
     source: ({ source }) => (source ? sourceName(source) : NOTHING),
     time({ ts }) {
       if (!ts) return NOTHING;
-      const [date, time] = clock(ts, zone);
-      return date === clock(newest, zone)[0] ? time : `${date.slice(5).replace('-', '.')} ${time}`;
+      const [date, time] = clock(ts);
+      return date === clock(newest)[0] ? time : `${date.slice(5).replace('-', '.')} ${time}`;
     },
     premium: ({ premium_pct }) => percent(premium_pct),
     sparkline({ symbol, price, ts }, cell) {
@@ -412,13 +408,12 @@ function mount(host) {
     const lang = pick((host.closest('[lang]')?.lang || '').slice(0, 2), ['ko', 'en']);
     words = Object.fromEntries(WORDS[lang].split('|').map((word, i) => [KEYS[i], word]));
     form = pick(attr('form'), Object.keys(FORMS));
-    columns = list(attr('columns'))?.filter((column) => cells[column]);
-    if (!columns?.[0]) columns = list(FORMS[form][0]);
-    link = attr('link');
+    columns = list(attr('columns')).filter((column) => cells[column]);
+    if (!columns[0]) columns = list(FORMS[form][0]);
     symbols = list(attr('symbols'));
-    limit = form === 'card' ? 1 : +attr('limit') || undefined;
+    limit = form === 'card' ? 1 : +attr('limit') || symbols.length || undefined;
     const interval = Math.min(+attr('interval') || (navigator.connection?.saveData ? 5000 : 1000), 30_000);
-    options = { server: attr('server'), board: attr('board'), lang, symbols, interval };
+    options = { server: attr('server'), board: attr('board'), lang, symbols: symbols[0] && symbols, interval };
     return {
       form,
       theme: pick(attr('theme') ?? (ownPage() && 'auto'), ['inherit', 'auto', 'light', 'dark']),
@@ -427,21 +422,20 @@ function mount(host) {
     };
   }
 
-  /** The server's markup stays where it is; without any, ours goes into a shadow tree. */
+  /** The server's markup stays where it is; without any, ours goes into a shadow tree when its style is there. */
   function start() {
     read();
     root = host.querySelector('.ct');
     if (root) {
       if (!getComputedStyle(root).getPropertyValue('--ct')) dress(host.getRootNode());
-      root.querySelectorAll('[data-symbol]').forEach((node) => shown.set(node.dataset.symbol, parts(node)));
+      for (const node of root.querySelectorAll('[data-symbol]')) lines[node.dataset.symbol] = { node };
       root.prepend(makeBar());
     } else {
-      const tree = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
-      dress(tree);
+      const tree = host.attachShadow({ mode: 'open' });
       root = make('div', 'wait');
       root.classList.add('ct');
-      tree.append(root);
       build();
+      dress(tree).then(() => tree.append(root));
     }
     root.onclick = (event) => {
       const symbol = event.target.closest('[data-symbol]')?.dataset.symbol;
@@ -453,42 +447,37 @@ function mount(host) {
   /** The form's own markup, with waiting rows that reserve the height. */
   function build() {
     Object.assign(root.dataset, read());
-    shown.clear();
+    lines = {};
+    ready = false;
     const title = make('b', 'title', '\xa0');
     const notice = Object.assign(make('p', 'notice'), { hidden: true });
     const body = make(FORMS[form][1], 'rows');
-    let rows = [title, body, notice];
+    let parts = [title, body, notice];
     if (form === 'list') {
-      const heads = ['name', ...columns].map((column) => make('th', `head-${column}`, words[column]));
-      heads.forEach((head) => (head.scope = 'col'));
-      rows = [make('table', 'table', make('caption', 'caption', title, notice), make('thead', 'head', make('tr', 'heads', ...heads)), body)];
+      const heads = ['name', ...columns].map((column) => Object.assign(make('th', `head-${column}`, '\xa0'), { scope: 'col' }));
+      const caption = make('caption', 'caption', title, notice);
+      parts = [make('table', 'table', caption, make('thead', 'head', make('tr', 'heads', ...heads)), body)];
     } else if (form === 'strip') Object.assign(body, { role: 'list', tabIndex: 0 });
-    for (let i = limit ?? symbols?.length ?? 20; i--; ) body.append(makeRow().node);
+    for (let i = limit ?? 20; i--; ) body.append(makeRow());
     const credit = attr('credit') === 'off' ? '' : make('span', 'credit', 'ticker');
-    root.replaceChildren(makeBar(), ...rows, make('p', 'footnote', '\xa0'), make('p', 'disclaimer', '\xa0', credit));
-    ready = false;
+    root.replaceChildren(makeBar(), ...parts, make('p', 'footnote', '\xa0'), make('p', 'disclaimer', '\xa0', credit));
   }
 
   function makeRow(symbol) {
     const [, , rowTag, nameTag, cellTag] = FORMS[form];
-    const node = make(rowTag, 'row', make(nameTag, 'name', '\xa0'), ...columns.map((column) => make(cellTag, column)));
-    if (form === 'list') node.firstChild.scope = 'row';
+    const name = make(nameTag, 'name', '\xa0');
+    if (form === 'list') name.scope = 'row';
+    const node = make(rowTag, 'row', name, ...columns.map((column) => make(cellTag, column)));
     if (symbol) node.dataset.symbol = symbol;
-    return parts(node);
-  }
-
-  function parts(node) {
-    return { node, name: node.firstChild, cells: columns.map((column) => node.querySelector(`.ct-${column}`)) };
+    return node;
   }
 
   function makeBar() {
     const button = (name, onclick) => Object.assign(make('button', name, words[name]), { type: 'button', onclick });
     const status = (name) => Object.assign(make('span', name), { role: 'status' });
     const said = status('said');
-    const read = button('read', () => {
-      const text = ({ node }) => [...node.children].map((cell) => cell.textContent).join(' ');
-      put(said, [...shown.values()].map(text).join(', '));
-    });
+    const text = (node) => [...node.children].map((cell) => cell.textContent).join(' ');
+    const read = button('read', () => put(said, [...find('rows').children].map(text).join(', ')));
     const pause = button('pause', () => {
       paused = !paused;
       put(pause, words[paused ? 'resume' : 'pause']);
@@ -515,47 +504,36 @@ function mount(host) {
     wasStale = feed.stale;
     if (!board) return;
     paintedAt = now();
-    const rows = [...feed.rows.values()].filter((row) => !symbols || symbols.includes(row.symbol)).slice(0, limit);
+    const rows = [...feed.rows.values()].filter(({ symbol }) => !symbols[0] || symbols.includes(symbol)).slice(0, limit);
     const used = new Set(rows.map((row) => row.source));
-    const sources = Object.keys(board.sources ?? {});
+    const sources = Object.keys(board.sources);
     main = sources.find((source) => used.has(source)) ?? sources[0];
-    newest = Math.max(...rows.map((row) => row.ts ?? 0));
-    unit = words[board.quote] || board.quote;
-    zone = board.timezone ?? (board.quote === 'KRW' ? 'Asia/Seoul' : 'UTC');
+    newest = Math.max(...rows.map((row) => row.ts));
     put(find('title'), board.title);
     const notice = find('notice');
-    put(notice, [board.simulated, board.frozen && words.frozen, board.notice].filter(Boolean).join(' '));
-    notice.hidden = !notice.textContent;
-    root.querySelectorAll('thead th').forEach((head, i) => put(head, fill(words[['name', ...columns][i]], unit)));
-    if (form === 'strip') find('rows').ariaLabel = board.title;
-    paintRows(rows);
+    put(notice, board.notices.join(' '));
+    notice.hidden = !board.notices[0];
+    root.querySelectorAll('thead th').forEach((head, i) => put(head, fill(words[['name', ...columns][i]], board.unit)));
+    const body = find('rows');
+    if (form === 'strip') body.ariaLabel = board.title;
+    const nodes = rows.map(paintRow);
+    if ([...body.children].some((node, i) => node !== nodes[i]) || nodes[body.children.length]) body.replaceChildren(...nodes);
     put(find('footnote'), footnote(sources.filter((source) => source !== main && used.has(source)).map(sourceName)));
-    if (board.disclaimer) put(find('disclaimer').firstChild, board.disclaimer);
+    put(find('disclaimer').firstChild, board.disclaimer);
     root.classList.remove('ct-wait');
     if (!ready) emit('ready', { board: board.board });
     ready = true;
   }
 
-  function paintRows(rows) {
-    const body = root.querySelector('tbody,.ct-rows');
-    rows.forEach((row, i) => {
-      if (!shown.has(row.symbol)) shown.set(row.symbol, makeRow(row.symbol));
-      const line = shown.get(row.symbol);
-      paintRow(row, line);
-      if (body.children[i] !== line.node) body.insertBefore(line.node, body.children[i]);
-    });
-    while (body.children.length > rows.length) {
-      shown.delete(body.lastChild.dataset.symbol);
-      body.lastChild.remove();
-    }
-  }
-
-  function paintRow(row, line) {
+  function paintRow(row) {
+    const { symbol, source } = row;
+    const line = (lines[symbol] ??= { node: makeRow(symbol) });
     const { node } = line;
+    const [name, ...places] = node.children;
     // Nothing is live once the link itself has been silent for too long.
     const state = feed.stale && row.state === 'live' ? 'stale' : row.state;
     const word = words[state === 'closed' ? (row.reason ?? 'suspended') : state];
-    const mark = row.source && row.source !== main && sourceName(row.source);
+    const mark = source && source !== main && sourceName(source);
     const direction = { '+': 'ct-up', '-': 'ct-down' }[plus(row.change_pct)] ?? '';
     const look = [direction, state, row.name, mark, word].join();
     if (line.look !== look) {
@@ -563,21 +541,23 @@ function mount(host) {
       node.className = direction;
       if (state === 'live') delete node.dataset.state;
       else node.dataset.state = state;
-      paintName(row, line.name, mark, word);
+      paintName(row, name, mark, word);
     }
     columns.forEach((column, i) => {
-      const cell = line.cells[i];
-      const text = cells[column](row, cell);
+      const text = cells[column](row, places[i]);
       // A price of another exchange is not a move of the price.
-      const moved = text && put(cell, text) && column === 'price' && line.source === row.source;
+      const moved = text && put(places[i], text) && column === 'price' && line.source === source;
       // Two equal animations in turn, because one and the same does not start again.
-      if (moved) cell.className = `ct-price ct-${(line.beat = line.beat === 'a' ? 'b' : 'a')}`;
+      if (!moved) return;
+      places[i].classList.add('ct-a');
+      places[i].classList.toggle('ct-b');
     });
-    line.source = row.source;
+    line.source = source;
+    return node;
   }
 
   function paintName({ symbol, name }, cell, mark, word) {
-    if (cell.textContent === [name, mark, word].filter(Boolean).join(' ')) return;
+    const link = attr('link');
     let label = name;
     if (link) {
       label = make('a', 'link', name);
@@ -591,22 +571,15 @@ function mount(host) {
   }
 
   function footnote(others) {
-    let text = board.footnote;
-    if (!text) {
-      text = words.basis + (main ? DOT + fill(words.from, sourceName(main)) : '');
-      if (others[0]) text += fill(words.others, others.join('\xb7'));
-    }
+    const text = fill(board.footnote, sourceName(main)) + (others[0] ? fill(board.others, others.join('\xb7')) : '');
     if (!newest) return text;
-    const [date, time, offset] = clock(newest, zone);
-    const korean = options.lang === 'ko';
-    const place = zone !== 'Asia/Seoul' ? ` ${offset}` : korean ? '' : ' KST';
-    return text + DOT + fill(words.as_of, `${korean ? date.replaceAll('-', '.') : date} ${time}${place}`);
+    const [date, time] = clock(newest);
+    return `${text} \xb7 ${fill(board.as_of, `${options.lang === 'ko' ? date.replaceAll('-', '.') : date} ${time}`)}`;
   }
 
-  /** Every few seconds a strip that nobody reads at the moment turns to its next coins. */
+  /** A strip that nobody reads at the moment turns to its next coins. */
   function turn() {
-    if (form !== 'strip' || paused || still.matches || now() - turnedAt < 5000 || root.matches(':hover,:focus-within')) return;
-    turnedAt = now();
+    if (paused || still.matches || root.matches(':hover,:focus-within')) return;
     const rows = find('rows');
     const left = rows.scrollLeft + rows.clientWidth;
     rows.scrollTo({ left: left > rows.scrollWidth - 4 ? 0 : left * 0.9, behavior: 'smooth' });
@@ -614,10 +587,12 @@ function mount(host) {
 
   function seen(isNear) {
     if (isNear === !!client) return;
-    near[isNear ? 'add' : 'delete'](turn);
     client?.close();
+    clearInterval(turning);
     client = isNear ? connect(options, queue) : null;
-    if (isNear) queue();
+    if (!isNear) return;
+    if (form === 'strip') turning = setInterval(turn, 5000);
+    queue();
   }
 
   start();

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,11 +10,13 @@ from aiohttp import WSCloseCode, web
 
 from ticker.model import Board, BoardState, Language, Row
 from ticker.names import name
+from ticker.serve import assets
 from ticker.sidebar import page
-from ticker.sidebar.style import STATIC
+from ticker.sidebar.presentation import presentation
 
 NOON = 1_795_398_127_000  # 2026-11-23 10:42:07 in Seoul
 CROSS = {"Cross-Origin-Resource-Policy": "cross-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+ASSETS = assets.load()
 ARTICLE = """
 BTC 57895000 3.79, ETH 1914000 5.8, XRP 529.1 -0.38, LTC 214000 2.69, EOS 4309 0.35, BCH 585000 2.01, XLM 468.3 1.19,
 TRX 58.29 1.02, ADA 1289 -0.62, BSV 210300 1.06, DASH 243700 1.75, ETC 13280 4.08, XEM 839.5 -6.9, ZEC 144800 2.19,
@@ -148,7 +149,7 @@ class Speaker:
             "seq": self.seq,
             "ts": state.ts,
             "rows": [{"name": board.names[row.symbol][lang], **msgspec.to_builtins(row)} for row in rows],
-        } | page.presentation(board, lang)
+        } | msgspec.structs.asdict(presentation(board, state, lang))
 
     @web.middleware
     async def _record(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -232,11 +233,11 @@ class Speaker:
     async def _gallery(self, _: web.Request) -> web.Response:
         return web.Response(text=page.gallery({"article": self.board}, public_url=self.url), content_type="text/html")
 
-    async def _file(self, request: web.Request) -> web.FileResponse:
-        name = request.match_info["file"]
-        path: Path = STATIC / ("released" if name.count(".") == 2 else "") / name
+    async def _file(self, request: web.Request) -> web.Response:
+        found = ASSETS[request.match_info["file"]]
         headers = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-        return web.FileResponse(path, headers=headers)
+        kind = found.content_type.partition(";")[0]
+        return web.Response(body=found.body, headers=headers, content_type=kind)
 
     async def _page(self, request: web.Request) -> web.Response:
         text = self.pages.get(request.path)

@@ -8,11 +8,10 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.speaker import NOON, Speaker
+from tests.browser.speaker import ASSETS, NOON, Speaker
 from tests.browser.test_sidebar import ROWS, host, row, table, until
 from ticker.model import Language, Row
 from ticker.sidebar.look import look_of
-from ticker.sidebar.style import STATIC
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -31,10 +30,10 @@ def elsewhere(speaker: Speaker) -> str:
 
 async def test_a_host_with_a_strict_policy(tab: Page, speaker: Speaker) -> None:
     other = elsewhere(speaker)
-    digest = b64encode(sha384((STATIC / "widget.js").read_bytes()).digest()).decode()
+    digest = b64encode(sha384(ASSETS["widget.js"].body).digest()).decode()
     speaker.headers = {
         "Content-Security-Policy": f"default-src 'none'; script-src 'sha384-{digest}'; style-src 'none'; "
-        f"connect-src ws://localhost:{speaker.port}; require-trusted-types-for 'script'; trusted-types 'none'",
+        f"connect-src {other} ws://localhost:{speaker.port}; require-trusted-types-for 'script'; trusted-types 'none'",
         "Cross-Origin-Embedder-Policy": "require-corp",
     }
     await host(

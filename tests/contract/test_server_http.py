@@ -1,6 +1,7 @@
 """CONTRACT section 4: every route, its headers, its short forms and its errors."""
 
 import gzip
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from yarl import URL
 
 from tests.server import Node, T, row, serving
+from ticker.sidebar.style import RELEASED
 
 COMMON = {
     "X-Robots-Tag": "noindex",
@@ -247,3 +249,22 @@ async def test_addresses_in_pages_are_those_of_the_reader(session: aiohttp.Clien
         assert b'src="https://news.example/widget.js"' in body
         _, _, body = await got(session, url, Host='"><script>alert(1)</script>')
         assert b"<script>alert" not in body
+
+
+async def test_the_evergreen_script_is_the_newest_release(node: Node, session: aiohttp.ClientSession) -> None:
+    assert RELEASED is not None
+    _, evergreen, script = await got(session, f"{node.url}/widget.js")
+    _, pinned, kept = await got(session, f"{node.url}/{RELEASED[0]}")
+    assert script == kept
+    assert evergreen["Cache-Control"] == "public, max-age=300"
+    assert pinned["Cache-Control"] == "public, max-age=31536000, immutable"
+    _, zipped, body = await got(session, f"{node.url}/widget.js", Accept_Encoding="gzip")
+    assert zipped["Content-Encoding"] == "gzip"
+    assert len(body) <= 6_000
+    (sheet,) = re.findall(rb"widget[.][0-9a-f]+[.]css", script)
+    status, headers, _ = await got(session, f"{node.url}/{sheet.decode()}")
+    assert (status, headers["Content-Type"], headers["Access-Control-Allow-Origin"]) == (
+        200,
+        "text/css; charset=utf-8",
+        "*",
+    )

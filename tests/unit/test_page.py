@@ -1,17 +1,21 @@
 """The sidebar as HTML, by its values."""
 
+import gzip
 import re
 from html import unescape
 from typing import Any
 
+import msgspec
 import pytest
 
+from tests.browser.speaker import NOON, article_board, article_rows
 from tests.conftest import make_board
 from ticker.model import Board, BoardState, Language, Row
 from ticker.sidebar import page
 from ticker.sidebar.gallery import gallery
 from ticker.sidebar.look import Look, look_of
-from ticker.sidebar.style import STATIC, STYLE, filled, source_hash, squeeze
+from ticker.sidebar.presentation import presentation
+from ticker.sidebar.style import RELEASED, SHEET, STATIC, STYLE, filled, source_hash, squeeze
 from ticker.sidebar.words import WORDS
 
 AT = 1_795_398_127_000  # 2026-11-23 10:42:07 in Seoul
@@ -220,20 +224,46 @@ def test_links_lead_each_name_to_its_own_page() -> None:
 
 def test_what_a_snapshot_needs_beside_the_contract() -> None:
     own = board("BTC", simulated=True, percent_digits="trim")
-    assert page.presentation(own, "en") == {
+    state = BoardState(ts=AT, notice="Repairs", frozen=True)
+    assert msgspec.to_builtins(presentation(own, state, "en")) == {
         "percent_digits": "trim",
         "timezone": "Asia/Seoul",
-        "footnote": None,
+        "utc_offset_s": 32_400,
+        "unit": "KRW",
+        "notices": [
+            "Simulated prices. These are not real market prices.",
+            "Updates are paused for the moment.",
+            "Repairs",
+        ],
+        "footnote": "* 24-hour change · {} prices",
+        "others": " (marked: {})",
+        "as_of": "as of {} KST",
         "disclaimer": WORDS["en"].disclaimer,
-        "simulated": "Simulated prices. These are not real market prices.",
     }
+    mine = presentation(board("BTC", footnote={"ko": "우리 각주"}), BoardState(ts=AT), "ko")
+    assert (mine.footnote, mine.others, mine.as_of, mine.unit) == ("우리 각주", "", "{} 기준", "원")
 
 
-def test_the_script_carries_this_style_and_these_words() -> None:
+def test_the_script_carries_these_words() -> None:
     script = (STATIC / "widget.js").read_text(encoding="utf-8")
     assert script.isascii()
     assert filled(script) == script, "run: python -m ticker.sidebar.style"
     assert STYLE.startswith("crypto-ticker,:host{display:block}")
+
+
+def test_what_is_released_is_made_from_todays_sources_and_small() -> None:
+    assert RELEASED is not None, "run: make release-widget"
+    body = (STATIC / "released" / RELEASED[0]).read_bytes()
+    assert body.isascii()
+    assert len(gzip.compress(body, 9, mtime=0)) <= 6_000
+    (sheet,) = re.findall(rb"widget\.[0-9a-f]{12}\.css", body)
+    assert (STATIC / "released" / sheet.decode()).read_text(encoding="utf-8") == SHEET
+
+
+def test_the_page_of_the_articles_rows_is_small() -> None:
+    rows = article_rows()
+    html = page.embed(article_board(), BoardState(ts=NOON, rows=rows), "ko", public_url="https://quotes.example.com")
+    assert len(gzip.compress(html.encode(), 9, mtime=0)) <= 3_000
 
 
 def test_squeezing_a_sheet() -> None:

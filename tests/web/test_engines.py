@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.browser.speaker import NOON, Speaker
+from tests.browser.speaker import ASSETS, NOON, Speaker
 from tests.web.conftest import program
 from tests.web.firefox import Firefox
-from ticker.sidebar.style import STATIC
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 pytestmark += [pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning")]
@@ -91,11 +90,11 @@ async def test_rows_are_adopted_move_and_come_back_after_a_restart(engine: tuple
 
 async def test_an_element_of_its_own_on_a_strict_page(engine: tuple[Go, Run], speaker: Speaker) -> None:
     go, run = engine
-    digest = b64encode(sha384((STATIC / "widget.js").read_bytes()).digest()).decode()
+    digest = b64encode(sha384(ASSETS["widget.js"].body).digest()).decode()
     other = f"http://localhost:{speaker.port}"
     speaker.headers = {
         "Content-Security-Policy": f"default-src 'none'; script-src 'nonce-n' 'sha384-{digest}'; style-src 'none'; "
-        f"connect-src ws://localhost:{speaker.port}; require-trusted-types-for 'script'",
+        f"connect-src {other} ws://localhost:{speaker.port}; require-trusted-types-for 'script'",
         "Cross-Origin-Embedder-Policy": "require-corp",
     }
     speaker.pages["/strict"] = (

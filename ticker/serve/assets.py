@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ticker.sidebar.style import STATIC
+from ticker.sidebar.style import RELEASED, STATIC
 
 TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
@@ -30,15 +30,18 @@ class Asset(Struct, frozen=True):
 
 
 def load() -> dict[str, Asset]:
-    """Every file by the path it is served under; files of `released/` stand beside the others and never change."""
+    """Every file by its path; `released/` stands beside the others and never changes, its newest is `widget.js`."""
     files = [path for path in sorted(STATIC.rglob("*")) if path.is_file()]
     released = STATIC / "released"
-    return {
+    found = {
         path.relative_to(released if path.parent == released else STATIC).as_posix(): asset(
             path.read_bytes(), path.suffix, immutable=path.parent == released
         )
         for path in files
     }
+    if RELEASED is not None:
+        found["widget.js"] = asset(found[RELEASED[0]].body, ".js")
+    return found
 
 
 def asset(body: bytes, suffix: str, *, immutable: bool = False) -> Asset:

@@ -8,7 +8,7 @@ import orjson
 
 from ticker.exchanges import EXCHANGES
 from ticker.model import Board, BoardState, Language, Row
-from ticker.sidebar.page import presentation
+from ticker.sidebar.presentation import presentation
 
 VERSION: Final = 1
 ALWAYS: Final = ("symbol", "price", "change_pct", "ts")
@@ -75,7 +75,7 @@ def body(
         "sources": sources(board, language),
         "seq": state.revision if seq is None else seq,
         "ts": state.ts,
-        **presentation(board, language),
+        **msgspec.structs.asdict(presentation(board, state, language)),
         "rows": rows(board, state, language, symbols),
     }
 

@@ -1,13 +1,11 @@
 """What a reader sees of one board, and the text of each of its cells. Pure.
 
-`cellText` and `footnote` in `static/widget.js` say the same; the browser tests compare.
+`cells` in `static/widget.js` say the same; the browser tests compare.
 """
 
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Struct
 
@@ -15,11 +13,11 @@ from ticker import money
 from ticker.exchanges import EXCHANGES
 from ticker.model import Board, BoardState, Language, Row
 from ticker.sidebar.look import Column, Look
+from ticker.sidebar.presentation import Presentation, local, presentation
 from ticker.sidebar.words import WORDS, Words
 
 NOTHING: Final = "—"
 """What stands where a value is unknown; never 0."""
-SEOUL: Final = "Asia/Seoul"
 
 
 class Shown(Struct, frozen=True):
@@ -27,8 +25,7 @@ class Shown(Struct, frozen=True):
 
     board: Board
     rows: tuple[Row, ...]
-    notice: str | None
-    frozen: bool
+    around: Presentation
     lang: Language
     look: Look
     main: str | None
@@ -62,8 +59,7 @@ def shown(
     return Shown(
         board=board,
         rows=tuple(rows),
-        notice=state.notice,
-        frozen=state.frozen,
+        around=presentation(board, state, lang),
         lang=lang,
         look=look,
         main=next((source for source in board.sources if source in used), None),
@@ -93,8 +89,7 @@ def _price(what: Shown, row: Row) -> str:
     text = money.grouped(row.price, row.decimals)
     if what.look.form != "card":
         return text
-    unit = what.words.currency(what.board.quote)
-    return f"{text} {unit}" if unit == what.board.quote else f"{text}{unit}"
+    return f"{text} {what.around.unit}" if what.around.unit.isascii() else f"{text}{what.around.unit}"
 
 
 def _percent(what: Shown, row: Row) -> str:
@@ -117,7 +112,8 @@ def _time(what: Shown, row: Row) -> str:
     """`10:42:07`, with month and day when it is not the newest price's day."""
     if row.ts is None:
         return NOTHING
-    moment, today = _local(what, row.ts), _local(what, what.newest or row.ts)
+    offset = what.around.utc_offset_s
+    moment, today = local(row.ts, offset), local(what.newest or row.ts, offset)
     return moment.strftime("%H:%M:%S" if moment.date() == today.date() else "%m.%d %H:%M:%S")
 
 
@@ -140,26 +136,3 @@ def source_name(source: str, lang: Language) -> str:
     """The exchange as readers know it; its plain name where the registry has none."""
     exchange = EXCHANGES.get(source)
     return exchange.title.get(lang, source) if exchange else source
-
-
-def _local(what: Shown, ts: int) -> datetime:
-    """The moment on the board's own clock, whatever the reader's zone."""
-    return datetime.fromtimestamp(ts // 1000, ZoneInfo(what.board.timezone))
-
-
-def board_time(what: Shown, ts: int) -> str:
-    """`2026.11.23 10:42:07`; the zone is named except to Korean readers of a Korean clock."""
-    moment = _local(what, ts)
-    text = moment.strftime(f"{what.words.date} %H:%M:%S")
-    return text if (what.lang, what.board.timezone) == ("ko", SEOUL) else f"{text} {_zone(what, moment)}"
-
-
-def _zone(what: Shown, moment: datetime) -> str:
-    """KST, UTC, or the offset as browsers write it: GMT-5, GMT+5:30."""
-    if what.board.timezone == SEOUL:
-        return "KST"
-    minutes = (moment.utcoffset() or timedelta()) // timedelta(minutes=1)
-    if not minutes:
-        return "UTC"
-    hours, rest = divmod(abs(minutes), 60)
-    return f"GMT{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}"

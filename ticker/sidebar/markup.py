@@ -8,7 +8,8 @@ from html import escape
 from urllib.parse import quote as url_quote
 
 from ticker.model import Row
-from ticker.sidebar.cells import CELLS, Shown, board_time, direction, source_name, state_word
+from ticker.sidebar.cells import CELLS, Shown, direction, source_name, state_word
+from ticker.sidebar.presentation import local
 
 
 def element(what: Shown, server: str | None = None) -> str:
@@ -52,7 +53,8 @@ def _attributes(values: Mapping[str, object]) -> str:
 def _body(what: Shown, title: str) -> str:
     """The rows as the form's own kind of markup: a real table, a list on one line, or a card."""
     if what.look.form == "list":
-        return f"<table>{_caption(what, title)}{_head(what)}<tbody>{_rows(what, 'tr', 'td')}</tbody></table>"
+        rows = _rows(what, "tr", "td")
+        return f'<table>{_caption(what, title)}{_head(what)}<tbody class="ct-rows">{rows}</tbody></table>'
     if what.look.form == "strip":
         label = escape(what.board.title[what.lang])
         rows = _rows(what, "li", "span")
@@ -66,15 +68,12 @@ def _caption(what: Shown, title: str) -> str:
 
 def _notice(what: Shown) -> str:
     """What readers must know before the prices: simulated, held still, or the editor's own notice."""
-    words = what.words
-    said = (words.simulated if what.board.simulated else None, words.frozen if what.frozen else None, what.notice)
-    text = " ".join(filter(None, said))
+    text = " ".join(what.around.notices)
     return f'<p class="ct-notice"{"" if text else " hidden"}>{escape(text)}</p>'
 
 
 def _head(what: Shown) -> str:
-    unit = what.words.currency(what.board.quote)
-    headers = [what.words.headers[column].format(unit) for column in ("name", *what.look.shown_columns)]
+    headers = [what.words.headers[column].format(what.around.unit) for column in ("name", *what.look.shown_columns)]
     cells = "".join(f'<th scope="col">{escape(header)}</th>' for header in headers)
     return f"<thead><tr>{cells}</tr></thead>"
 
@@ -113,22 +112,22 @@ def _name(what: Shown, row: Row, cell_tag: str) -> str:
 
 
 def _notes(what: Shown) -> str:
-    board, words = what.board, what.words
-    parts = [(board.footnote or {}).get(what.lang) or _basis(what)]
-    if what.newest is not None:
-        parts.append(words.as_of.format(board_time(what, what.newest)))
-    disclaimer = (board.disclaimer or {}).get(what.lang) or words.disclaimer
     credit = '<span class="ct-credit">ticker</span>' if what.look.credit else ""
     return (
-        f'<p class="ct-footnote">{escape(" · ".join(parts))}</p>'
-        f'<p class="ct-disclaimer">{escape(disclaimer)}{credit}</p>'
+        f'<p class="ct-footnote">{escape(_footnote(what))}</p>'
+        f'<p class="ct-disclaimer">{escape(what.around.disclaimer)}{credit}</p>'
     )
 
 
-def _basis(what: Shown) -> str:
-    """What the percent is measured from and whose prices these are."""
-    words, main = what.words, what.main or what.board.sources[0]
+def _footnote(what: Shown) -> str:
+    """What the percent is measured from, whose prices these are, and the newest price's time."""
+    around, main = what.around, what.main or what.board.sources[0]
     used = {row.source for row in what.rows} - {main}
     others = "·".join(source_name(source, what.lang) for source in what.board.sources if source in used)
-    source = words.source.format(source_name(main, what.lang)) + (words.others.format(others) if others else "")
-    return f"{words.basis} · {source}"
+    text = around.footnote.replace("{}", source_name(main, what.lang))
+    if others:
+        text += around.others.replace("{}", others)
+    if what.newest is None:
+        return text
+    moment = local(what.newest, around.utc_offset_s).strftime(f"{what.words.date} %H:%M:%S")
+    return f"{text} · {around.as_of.replace('{}', moment)}"

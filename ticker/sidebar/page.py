@@ -12,9 +12,8 @@ from ticker.sidebar.gallery import gallery
 from ticker.sidebar.look import Look, look_of
 from ticker.sidebar.markup import element
 from ticker.sidebar.style import STYLE, STYLE_HASH
-from ticker.sidebar.words import WORDS
 
-__all__ = ["STYLE", "STYLE_HASH", "Look", "embed", "fragment", "gallery", "look_of", "presentation"]
+__all__ = ["STYLE", "STYLE_HASH", "Look", "embed", "fragment", "gallery", "look_of"]
 
 
 def embed(
@@ -57,17 +56,3 @@ def fragment(
     inner = element(shown(board, state, lang, look or Look(), symbols, page=False), server=public_url)
     text = f"<aside data-nosnippet>{loads if assets else ''}{inner}</aside>"
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
-
-
-def presentation(board: Board, lang: Language) -> dict[str, object]:
-    """What every snapshot carries beside CONTRACT section 4, so that an element without markup is complete.
-
-    `percent_digits`, `timezone`, `footnote` (text or None), `disclaimer` (text), `simulated` (text or None).
-    """
-    return {
-        "percent_digits": board.percent_digits,
-        "timezone": board.timezone,
-        "footnote": (board.footnote or {}).get(lang),
-        "disclaimer": (board.disclaimer or {}).get(lang) or WORDS[lang].disclaimer,
-        "simulated": WORDS[lang].simulated if board.simulated else None,
-    }

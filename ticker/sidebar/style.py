@@ -1,7 +1,6 @@
-"""The sidebar's style: `static/widget.css`, squeezed once at import.
+"""The sidebar's style, `static/widget.css` squeezed once at import, and what is released of it and of `widget.js`.
 
-`python -m ticker.sidebar.style` writes the style and the words into widget.js, which must work as one file; a test
-compares.
+`python -m ticker.sidebar.style` writes the words into widget.js; a test compares.
 """
 
 import json
@@ -36,32 +35,25 @@ def source_hash(text: str) -> str:
 SCRIPT: Final = STATIC / "widget.js"
 STYLE: Final = squeeze((STATIC / "widget.css").read_text(encoding="utf-8"))
 STYLE_HASH: Final = source_hash(STYLE)
+SHEET: Final = STYLE[: STYLE.index(".ct-page")]
+"""The part that is not for a page of its own."""
 
 
 def _scripted(words: Words) -> dict[str, str]:
-    """The words the script needs under one name each; the long ones come with each snapshot (`page.presentation`)."""
-    texts = {"basis", "others", "as_of", "frozen", "pause", "resume", "read"}
-    currencies = {quote: words.currencies.get(quote, "") for quote in WORDS["ko"].currencies}
-    return (
-        words.headers
-        | currencies
-        | words.states
-        | words.status
-        | {"from": words.source}
-        | {name: getattr(words, name) for name in words.__struct_fields__ if name in texts}
-    )
+    """The words the script needs; the board's own texts come with each snapshot (`presentation`)."""
+    buttons = {name: getattr(words, name) for name in ("pause", "resume", "read")}
+    return words.headers | words.states | words.status | buttons
 
 
 def filled(script: str) -> str:
-    """The script with its three written lines, style and words, as they must be; in ASCII."""
+    """The script with its two written lines as they must be; in ASCII."""
     words = {lang: _scripted(WORDS[lang]) for lang in LANGUAGES}
     lines = {
-        "STYLE": f"`{STYLE[: STYLE.index('.ct-page')]}`".replace("\\", "\\\\"),
         "KEYS": f"'{' '.join(words['ko'])}'.split(' ')",
         "WORDS": json.dumps({lang: "|".join(words[lang].values()) for lang in LANGUAGES}),
     }
     return re.sub(
-        "^const (STYLE|KEYS|WORDS) = .*$",
+        "^const (KEYS|WORDS) = .*$",
         lambda found: f"const {found[1]} = {lines[found[1]]};",
         script,
         flags=re.MULTILINE,
@@ -69,12 +61,12 @@ def filled(script: str) -> str:
 
 
 def source_mark(script: str) -> str:
-    """The first line of what is released from this script."""
-    return f"/*! ticker {sha256(script.encode()).hexdigest()[:12]} MIT */"
+    """The first line of what is released from this script and today's style."""
+    return f"/*! ticker {sha256((script + SHEET).encode()).hexdigest()[:12]} MIT */"
 
 
 def _released() -> tuple[str, str] | None:
-    """Name and integrity of the kept file that was made from today's script, if there is one."""
+    """Name and integrity of the kept file that was made from today's script and style, if there is one."""
     mark = source_mark(SCRIPT.read_text(encoding="utf-8")).encode()
     for path in sorted((STATIC / "released").glob("widget.*.js")):
         if (body := path.read_bytes()).startswith(mark):
@@ -83,7 +75,7 @@ def _released() -> tuple[str, str] | None:
 
 
 RELEASED: Final = _released()
-"""What a page may pin (see `bench/release_widget.py`); None while the script is newer than every release."""
+"""What `/widget.js` is and a page may pin (see `bench/release_widget.py`); None while the sources are newer."""
 
 if __name__ == "__main__":
     SCRIPT.write_text(filled(SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")

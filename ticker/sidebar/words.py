@@ -31,10 +31,6 @@ class Words(Struct, frozen=True):
     resume: str
     read: str
 
-    def currency(self, quote: str) -> str:
-        """원 for KRW; the quote itself where it has no word."""
-        return self.currencies.get(quote, quote)
-
 
 WORDS: Final[dict[Language, Words]] = {
     "ko": Words(

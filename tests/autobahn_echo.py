@@ -46,10 +46,7 @@ class Echo(WebSocket):
 
     def _message(self, message: bytes, *, is_text: bool) -> None:
         data = Message(message).form(self.form) if is_text else header(BINARY, len(message)) + message
-        if self._stuck:
-            self._transport.write(data)
-        else:
-            self._put(data)
+        self._put(data)
 
 
 class EchoDoor(Door):

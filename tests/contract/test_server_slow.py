@@ -10,7 +10,7 @@ import orjson
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.server import DEADLINE_S, Node, deaf, heard, raw, row, serving, until
+from tests.server import DEADLINE_S, UPGRADE, Node, deaf, heard, raw, row, serving, until
 from ticker.serve.reader import SEND_BUFFER, Reader
 
 PADDING = "x" * 3000
@@ -128,6 +128,17 @@ async def test_pipelined_snapshots_somebody_reads_all_come() -> None:
         for _ in range(500):
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(int(re.findall(rb"Content-Length: (\d+)", head)[0]))
+
+
+async def test_a_stream_begins_behind_the_answers_that_wait_on_its_connection() -> None:
+    async with serving(flush_ms=0) as node, raw(node) as (reader, writer):
+        asked = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 2
+        writer.write(asked + f"GET /v1/stream/krw HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n".encode())
+        for status in (b"200 OK", b"200 OK", b"101 Switching Protocols"):
+            assert (await reader.readuntil(b"\r\n\r\n")).removeprefix(b"ok\n").startswith(b"HTTP/1.1 " + status)
+        await reader.readuntil(b'"type":"snapshot"')
+        node.say(row("ETH", "77"))
+        await reader.readuntil(b'"price":"77"')
 
 
 async def test_small_messages_do_not_wait_for_each_other_and_buffers_are_small() -> None:

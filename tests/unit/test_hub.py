@@ -1,7 +1,10 @@
-"""The hub with readers made of paper: whatever happens in whatever order, each ends up seeing how things are."""
+"""The hub with readers made of paper, written to over real sockets: whatever happens in whatever order, each ends up
+seeing how things are.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -14,59 +17,138 @@ from ticker.model import LANGUAGES, BoardState, Language, Row
 from ticker.serve import wire
 from ticker.serve.group import Key
 from ticker.serve.hub import Busy, Hub
-from ticker.serve.message import Message
+from ticker.serve.message import PLAIN, Message
 from ticker.settings import Server
 
 BOARDS = {name: make_board("A", "B", "C", name=name, sources=("upbit",)) for name in ("krw", "usdt")}
 SYMBOLS = ("A", "B", "C")
 
 
+LONG = 126
+OPEN: list[socket.socket] = []
+
+
+def close_all() -> None:
+    while OPEN:
+        OPEN.pop().close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    yield
+    close_all()
+
+
 class Paper:
-    """A reader that keeps the rules of the contract, and checks that the hub does."""
+    """A reader that keeps the rules of the contract, and checks that the hub does. A slow one's socket is full."""
 
     def __init__(self, hub: Hub, key: Key, language: Language = "ko") -> None:
-        self.hub, self.key, self.language, self.seq = hub, key, language, 0
-        self.rows: dict[str, dict[str, Any]] | None = None
-        self.heard: list[str] = []
+        self.hub, self.key, self.language, self.seq, self.form = hub, key, language, 0, PLAIN
+        self.rows_: dict[str, dict[str, Any]] | None = None
+        self.heard_: list[str] = []
         self.closed: int | None = None
-        self.slow = self.missed = False
-        self._number = 0
+        self.slow = False
+        self._number = self._junk = 0
+        self._data = self._rest = b""
+        self._board = ""
+        self._ours, self._theirs = socket.socketpair()
+        OPEN.extend((self._ours, self._theirs))
+        for end in (self._ours, self._theirs):
+            end.setblocking(False)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.fd = self._ours.fileno()
         hub.join(self, key)
 
-    def send(self, message: Message) -> None:
-        if self.slow:
-            self.missed = True
-            self.hub.fell_behind(self)
-            return
-        told = orjson.loads(message.payload)
-        assert told["board"] == self.key.board
+    @property
+    def heard(self) -> list[str]:
+        """The types of what it was told."""
+        self._read()
+        return self.heard_
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]] | None:
+        """The rows as it knows them."""
+        self._read()
+        return self.rows_
+
+    def be_slow(self) -> None:
+        self._read()
+        self.slow = True
+        while (filled := self._offer(bytes(1 << 12))) is not None:
+            self._junk += filled
+
+    def be_quick(self) -> None:
+        self.slow = False
+        self._read()
+        self.poke()
+
+    def _offer(self, data: bytes) -> int | None:
+        try:
+            return self._ours.send(data)
+        except BlockingIOError:
+            return None
+
+    def _read(self) -> None:
+        while not self.slow:
+            try:
+                self._data += self._theirs.recv(1 << 20)
+            except BlockingIOError:
+                break
+        cut = min(self._junk, len(self._data))
+        self._data, self._junk = self._data[cut:], self._junk - cut
+        while len(self._data) > 3 and len(self._data) >= (end := self._end()):
+            self._take(orjson.loads(self._data[4 if self._data[1] == LONG else 2 : end]))
+            self._data = self._data[end:]
+
+    def _end(self) -> int:
+        """Where the frame at hand ends."""
+        small = self._data[1]
+        return 4 + int.from_bytes(self._data[2:4], "big") if small == LONG else 2 + small
+
+    def _take(self, told: dict[str, Any]) -> None:
         if told["type"] == "snapshot":
-            self.rows = {row["symbol"]: row for row in told["rows"]}
+            self._board = told["board"]
+            self.rows_ = {row["symbol"]: row for row in told["rows"]}
         else:
-            assert told["seq"] == self._number + 1
-            assert self.rows is not None
+            assert (told["board"], told["seq"]) == (self._board, self._number + 1)
+            assert self.rows_ is not None
             for row in told.get("rows", ()):
-                self.rows[row["symbol"]].update(row)
+                self.rows_[row["symbol"]].update(row)
         self._number = told["seq"]
-        self.heard.append(told["type"])
+        self.heard_.append(told["type"])
+
+    def send(self, message: Message) -> None:
+        data = message.form(self.form)
+        written = self._offer(data) or 0
+        if written < len(data):
+            self.keep(data[written:])
+
+    def keep(self, rest: bytes) -> None:
+        assert not self._rest, "a message was written behind a cut one"
+        self._rest = rest
+        self.hub.fell_behind(self)
 
     def poke(self) -> None:
-        if not self.slow:
+        if not self.slow and self._rest:
+            self._data, self._rest = self._data + self._rest, b""
+            self._read()
             self.hub.caught_up(self)
-            if self.missed:
-                self.missed = False
-                self.hub.resync(self)
 
     def close(self, code: int, reason: str) -> None:
         self.closed = code
+
+    def abort(self) -> None:
+        raise AssertionError("its socket is whole")
 
 
 def row(symbol: str, price: str, **more: Any) -> Row:
     return Row(symbol=symbol, price=price, source="upbit", ts=1, received_ts=1, **{"state": "live"} | more)
 
 
-def made(**server: Any) -> Hub:
+def made(*, alone: bool = False, **server: Any) -> Hub:
+    """A hub; each reader is written to alone, or those of a group together."""
     hub = Hub(BOARDS, Server(**{"flush_ms": 0} | server))
+    hub.chunk = 1 if alone else hub.chunk
     for name in BOARDS:
         hub.replace(name, BoardState(1, 1, {"A": row("A", "1")}))
     return hub
@@ -98,8 +180,7 @@ class Play:
     """Carries out a list of actions while the hub flushes."""
 
     def __init__(self) -> None:
-        self.hub = made()
-        self.hub.chunk = 1
+        self.hub = made(alone=True)
         self.readers: list[Paper] = []
         self.revision = 1
 
@@ -124,8 +205,7 @@ class Play:
         elif what == "resync":
             self.hub.resync(reader)
         else:
-            reader.slow = what == "slow"
-            reader.poke()
+            (reader.be_slow if what == "slow" else reader.be_quick)()
 
     def say(self, board: str, symbol: str, price: str) -> None:
         self.revision += 1
@@ -157,8 +237,7 @@ class Play:
 
     async def check(self) -> None:
         for reader in self.readers:
-            reader.slow = False
-            reader.poke()
+            reader.be_quick()
         for _ in range(3):
             await self.hub._flush_due()
         for reader in self.readers:
@@ -175,6 +254,7 @@ async def played(rounds: list[list[tuple[Any, ...]]]) -> None:
     for steps in rounds:
         await asyncio.gather(play.hub._flush_due(), play.act(steps))  # the hub yields after every reader
     await play.check()
+    close_all()
 
 
 @settings(deadline=None, max_examples=100)
@@ -185,7 +265,6 @@ def test_every_reader_sees_how_things_are(rounds: list[list[tuple[Any, ...]]]) -
 
 async def during_a_flush(hub: Hub, what: Callable[[], None]) -> None:
     """Do something when the first reader has its message and the second has not."""
-    hub.chunk = 1
     hub.update("krw", 2, 2, [row("A", "2")])
 
     async def act() -> None:
@@ -195,7 +274,7 @@ async def during_a_flush(hub: Hub, what: Callable[[], None]) -> None:
 
 
 async def test_who_moves_during_a_flush_hears_nothing_more_of_the_old_group() -> None:
-    hub = made()
+    hub = made(alone=True)
     first, mover = (Paper(hub, hub.key("krw", None, None)) for _ in range(2))
     await during_a_flush(hub, lambda: hub.move(mover, hub.key("krw", ("B",), None)))
     assert (first.heard, mover.heard) == (["snapshot", "update"], ["snapshot", "snapshot"])
@@ -203,7 +282,7 @@ async def test_who_moves_during_a_flush_hears_nothing_more_of_the_old_group() ->
 
 
 async def test_who_asks_for_a_snapshot_during_a_flush_has_the_update_in_it() -> None:
-    hub = made()
+    hub = made(alone=True)
     first, asker = (Paper(hub, hub.key("krw", None, None)) for _ in range(2))
     await during_a_flush(hub, lambda: hub.resync(asker))
     assert (first.heard, asker.heard) == (["snapshot", "update"], ["snapshot", "snapshot"])
@@ -244,29 +323,44 @@ async def test_past_the_most_groups_only_whole_boards_have_room() -> None:
 
 
 async def test_a_flush_begins_with_another_reader_each_time() -> None:
-    hub, order = made(), []
-    hub.chunk = 1
+    hub, firsts = made(alone=True), []
     readers = [Paper(hub, hub.key("krw", None, None)) for _ in range(3)]
-    for reader in readers:
-        reader.send = lambda _message, reader=reader: order.append(readers.index(reader))  # type: ignore[method-assign,misc]
-    for price in "234":
+    for count, price in enumerate("234", 2):
         hub.update("krw", 2, 2, [row("A", price)])
-        await hub._flush_due()
-    assert order == [0, 1, 2, 1, 2, 0, 2, 0, 1]
+        flush = asyncio.create_task(hub._flush_due())
+        await asyncio.sleep(0)
+        firsts += [at for at, reader in enumerate(readers) if len(reader.heard) == count]
+        await flush
+    assert firsts == [0, 1, 2]
 
 
 async def test_the_slow_are_closed_after_their_time_and_not_before() -> None:
     hub = made(slow_after_s=5)
     slow, quick = (Paper(hub, hub.key("krw", None, None)) for _ in range(2))
-    slow.slow = quick.slow = True
+    slow.be_slow()
+    quick.be_slow()
     hub.update("krw", 2, 2, [row("A", "2")])
     await hub._flush_due()
     since = hub._behind[slow]
-    quick.slow = False
+    quick.be_quick()
     await hub._look_around(since + 5)
-    assert (slow.closed, quick.closed, quick.heard) == (None, None, ["snapshot", "snapshot"])
+    assert (slow.closed, quick.closed, quick.heard) == (None, None, ["snapshot", "update"])
     await hub._look_around(since + 5.1)
     assert (slow.closed, hub.counts["slow"]) == (4008, 1)
+
+
+async def test_who_is_behind_stays_so_when_it_wants_something_else() -> None:
+    hub = made()
+    reader = Paper(hub, hub.key("krw", None, None))
+    reader.be_slow()
+    hub.update("krw", 2, 2, [row("A", "2")])
+    await hub._flush_due()
+    since = hub._behind[reader]
+    hub.move(reader, hub.key("usdt", None, None))
+    assert hub._behind[reader] == since
+    reader.be_quick()
+    assert reader.heard == ["snapshot", "update", "snapshot"]
+    assert reader.rows == view(hub, reader)
 
 
 async def test_a_heartbeat_comes_when_nothing_else_did() -> None:

@@ -1,5 +1,6 @@
-"""Readers who get the same bytes: one board, one choice of symbols, one interval, one sequence of numbers."""
+"""I/O: readers who get the same bytes: one board, one choice of symbols, one interval, one sequence of numbers."""
 
+import os
 from typing import NamedTuple, Protocol
 
 from ticker.model import Board, BoardState, Language, Row
@@ -20,19 +21,62 @@ class Member(Protocol):
     """One reader, by websocket or server-sent events."""
 
     language: Language
+    form: int
+    """The form of its messages."""
     key: Key
     """The very key of its group."""
+    fd: int
+    """Its socket; nothing waits in front of it while the reader has a place in a chunk."""
     seq: int
-    """The number of the last message it has; a message that is not newer is not for it."""
+    """Without a place: the number of the last message it has."""
 
     def send(self, message: Message) -> None:
-        """Write it now, or fall behind and ask for a snapshot later."""
+        """Write a message for this reader alone."""
+
+    def keep(self, rest: bytes) -> None:
+        """Write what its socket did not take as soon as it can, or say that it fell behind."""
 
     def poke(self) -> None:
         """Look whether what it could not take is out by now."""
 
     def close(self, code: int, reason: str) -> None:
         """End the connection, telling why."""
+
+    def abort(self) -> None:
+        """End the connection at once."""
+
+
+class Chunk:
+    """Members of a group who are written to in one go: the same bytes, straight to each socket."""
+
+    __slots__ = ("form", "places", "seq")
+
+    def __init__(self, form: int, seq: int) -> None:
+        self.form = form
+        self.seq = seq
+        """The number of the last message that all of them have."""
+        self.places: dict[int, Member] = {}
+        """By socket."""
+
+    def write(self, message: Message, seq: int) -> None:
+        """Write a message to all of them; a socket that is full or broken holds up nobody."""
+        self.seq = seq
+        data, write = message.form(self.form), os.write
+        size, cut = len(data), []
+        for fd in self.places:
+            try:
+                written = write(fd, data)
+            except BlockingIOError:
+                written = 0
+            except OSError:
+                written = -1
+            if written != size:
+                cut.append((self.places[fd], written))
+        for member, written in cut:
+            if written < 0:
+                member.abort()
+            else:
+                member.keep(data[written:])
 
 
 class Group:
@@ -41,7 +85,9 @@ class Group:
     def __init__(self, key: Key, board: Board, state: BoardState, now: float) -> None:
         self.key = key
         self.board = board
-        self.members: dict[Member, None] = {}
+        self.members: dict[Member, Chunk | None] = {}
+        """With the chunk each has a place in; none while it takes nothing."""
+        self.chunks: list[Chunk] = []
         self.seq = 0
         self.told = copy(state)
         """The board as of the last flush."""
@@ -50,8 +96,7 @@ class Group:
         self._place = {symbol: at for at, symbol in enumerate(board.symbols)}
         self.flushed_at = now - key.interval_ms / 1000
         self.spoke_at = now
-        self.first = 0
-        """Where the next flush begins, so that nobody is always last."""
+        self._turns = 0
         self._snapshots: dict[Language, Message] = {}
 
     @property
@@ -64,6 +109,43 @@ class Group:
         concerned = symbols if self._symbols is None else symbols & self._symbols
         self.changed.update(concerned)
         return bool(concerned)
+
+    def seat(self, member: Member, most: int) -> None:
+        """Give a member who has the newest message a place among at most so many."""
+        self.unseat(member)
+        fitting = (c for c in self.chunks if c.seq == self.seq and c.form == member.form and len(c.places) < most)
+        chunk = next(fitting, None)
+        if chunk is None:
+            chunk = Chunk(member.form, self.seq)
+            self.chunks.append(chunk)
+        chunk.places[member.fd] = member
+        self.members[member] = chunk
+
+    def unseat(self, member: Member) -> None:
+        """Take its place from a member, who keeps in mind what it has."""
+        chunk = self.members.get(member)
+        if chunk is None:
+            return
+        member.seq = chunk.seq
+        self.members[member] = None
+        del chunk.places[member.fd]
+        if not chunk.places:
+            self.chunks.remove(chunk)
+
+    def turn(self) -> list[Chunk]:
+        """The chunks, each time with another one first, so that nobody is always last."""
+        first = self._turns % max(1, len(self.chunks))
+        self._turns += 1
+        return self.chunks[first:] + self.chunks[:first]
+
+    def tell(self, chunk: Chunk, message: Message | None) -> None:
+        """Write a message to a whole chunk, or to each its snapshot."""
+        if message is not None:
+            chunk.write(message, self.seq)
+            return
+        chunk.seq = self.seq
+        for member in list(chunk.places.values()):
+            member.send(self.snapshot(member.language))
 
     def snapshot(self, language: Language) -> Message:
         """The state as of the last flush, with the current number."""

@@ -17,6 +17,7 @@ from ticker.serve.message import Message
 from ticker.settings import Server
 
 CHUNK: Final = 500
+NOTHING: Final = -1
 MOST_GROUPS: Final = 4096
 HEARTBEAT_S: Final = 10.0
 INTERVALS: Final = (200, 500, 1000, 2000, 5000, 10000, 30000)
@@ -131,8 +132,11 @@ class Hub:
         self.resync(member)
 
     def move(self, member: Member, key: Key) -> None:
-        """A reader wants something else."""
+        """A reader wants something else; one that is behind stays so."""
+        since = self._behind.get(member)
         self.leave(member)
+        if since is not None:
+            self._behind[member] = since
         self.join(member, key)
 
     def leave(self, member: Member) -> None:
@@ -141,6 +145,7 @@ class Hub:
         group = self._groups.get(member.key)
         if group is None:
             return
+        group.unseat(member)
         group.members.pop(member, None)
         if not group.members:
             del self._groups[group.key], self._by_board[group.key.board][group.key]
@@ -148,22 +153,38 @@ class Hub:
             self._anew.discard(group)
 
     def resync(self, member: Member) -> None:
-        """Send a reader its group's snapshot."""
-        group = self._groups[member.key]
-        member.seq = group.seq
-        member.send(group.snapshot(member.language))
+        """Send a reader its group's snapshot, as soon as it can take it."""
+        group = self._groups.get(member.key)
+        if member in self._behind:
+            member.seq = NOTHING
+        elif group is not None and member in group.members:
+            group.seat(member, self.chunk)
+            member.send(group.snapshot(member.language))
 
     def fell_behind(self, member: Member) -> None:
         """A reader cannot take what it is sent; it has `slow_after_s` to catch up."""
+        group = self._groups.get(member.key)
+        if group is not None:
+            group.unseat(member)
         self._behind.setdefault(member, time.monotonic())
 
     def caught_up(self, member: Member) -> None:
-        """A reader has taken everything."""
-        self._behind.pop(member, None)
+        """A reader has taken everything; if it missed a message meanwhile, it skips to how things are now."""
+        if self._behind.pop(member, None) is None:
+            return
+        group = self._groups[member.key]
+        if member.seq == group.seq:
+            group.seat(member, self.chunk)
+        else:
+            self.resync(member)
 
     def members(self) -> list[Member]:
         """Every reader."""
         return [member for group in self._groups.values() for member in group.members]
+
+    def groups_of(self, board: str) -> list[Group]:
+        """The groups of one board."""
+        return list(self._by_board[board].values())
 
     @property
     def groups(self) -> int:
@@ -211,16 +232,12 @@ class Hub:
 
     async def _deliver(self, group: Group, message: Message | None) -> None:
         """One message, or each its snapshot, to every member of now; those who join meanwhile have it already."""
-        seq, key, members = group.seq, group.key, list(group.members)
-        start, group.first = group.first % max(1, len(members)), group.first + self.chunk
-        members = members[start:] + members[:start]
-        for at in range(0, len(members), self.chunk):
-            for member in members[at : at + self.chunk]:
-                if member.seq < seq and member.key is key:
-                    member.seq = seq
-                    member.send(message or group.snapshot(member.language))
-            await asyncio.sleep(0)
-        self.counts["deliveries"] += len(members)
+        seq = group.seq
+        for chunk in group.turn():
+            if chunk.seq < seq:
+                self.counts["deliveries"] += len(chunk.places)
+                group.tell(chunk, message)
+                await asyncio.sleep(0)
 
     async def _look_around(self, now: float) -> None:
         """Once a second: who is too slow, and who has heard nothing for long."""

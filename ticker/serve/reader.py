@@ -24,7 +24,7 @@ ROOM: Final = 16 * 1024
 class Reader(asyncio.Protocol):
     """A member of a group of the hub."""
 
-    __slots__ = ("_closing", "_fd", "_gone", "_missed", "_stuck", "_transport", "form", "hub", "key", "language", "seq")
+    __slots__ = ("_closing", "_gone", "_stuck", "_transport", "fd", "form", "hub", "key", "language", "seq")
 
     own_form = PLAIN
     """The form of answers for one reader alone."""
@@ -37,50 +37,51 @@ class Reader(asyncio.Protocol):
         self.seq = 0
         self.form = self.own_form
         self._gone = gone
-        self._missed = False
         self._stuck = False
         """Nothing may be written to the socket: something waits in the transport, or the end has begun."""
         self._closing = False
         self._transport: asyncio.Transport
-        self._fd = -1
+        self.fd = -1
 
     def take(self, transport: asyncio.Transport) -> None:
         """From here on the connection is this reader's."""
         self._transport = transport
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
-        self._fd = connection.fileno()
+        self.fd = connection.fileno()
         transport.set_protocol(self)
         transport.set_write_buffer_limits(0)
+        if transport.get_write_buffer_size():  # an answer to a question before, on a connection used for both
+            self._stuck = True
+            self.hub.fell_behind(self)
 
     def send(self, message: Message) -> None:
-        """Write a message, or note that it was missed."""
-        if self._stuck:
-            self._missed = True
-            self.poke()
-        else:
-            self._put(message.form(self.form))
+        """Write a message for this reader alone."""
+        self._put(message.form(self.form))
 
     def say(self, payload: bytes) -> None:
         """An answer for this reader alone; dropped when too much waits already."""
         data = Message(payload).form(self.own_form)
-        if not self._stuck:
+        if not self._closing and self._transport.get_write_buffer_size() + len(data) <= ROOM:
             self._put(data)
-        elif not self._closing and self._transport.get_write_buffer_size() + len(data) <= ROOM:
-            self._transport.write(data)
 
     def _put(self, data: bytes) -> None:
+        """Write bytes, behind what waits already."""
+        if self._stuck:
+            self._transport.write(data)
+            return
         try:
-            written = os.write(self._fd, data)
+            written = os.write(self.fd, data)
         except BlockingIOError:
             written = 0
         except OSError:
             self.abort()
             return
         if written < len(data):
-            self._keep(data[written:])
+            self.keep(data[written:])
 
-    def _keep(self, rest: bytes) -> None:
+    def keep(self, rest: bytes) -> None:
+        """Write what the socket did not take as soon as it can."""
         self._transport.write(rest)
         if self._transport.get_write_buffer_size():
             self._stuck = True
@@ -92,14 +93,11 @@ class Reader(asyncio.Protocol):
         self.poke()
 
     def poke(self) -> None:
-        """Skip to how things are now, if everything is out and something was missed."""
+        """Take part again, if everything is out."""
         if self._closing or not self._stuck or self._transport.get_write_buffer_size():
             return
         self._stuck = False
         self.hub.caught_up(self)
-        if self._missed:
-            self._missed = False
-            self.hub.resync(self)
 
     def ping(self) -> bool:
         """Ask whether the reader is there; False when it has not answered the last time."""
@@ -111,10 +109,15 @@ class Reader(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the connection at once."""
+        self._end()
         self._transport.abort()
+
+    def _end(self) -> None:
+        """Nothing more is written, and nobody counts on it."""
+        self._stuck = self._closing = True
+        self.hub.leave(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """It is over, one way or another."""
-        self._stuck = self._closing = True
-        self.hub.leave(self)
+        self._end()
         self._gone(self)

@@ -41,5 +41,5 @@ class EventStream(Reader):
         if self._transport.get_write_buffer_size():
             self.abort()
         else:
-            self._stuck = self._closing = True
+            self._end()
             self._transport.close()

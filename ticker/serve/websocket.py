@@ -63,17 +63,12 @@ class WebSocket(Reader):
             self._finish(code.to_bytes(2, "big") + reason.encode())
 
     def _control(self, opcode: int, content: bytes) -> None:
-        """Write a control frame, behind what waits already."""
-        data = header(FINAL | opcode, len(content)) + content
-        if self._transport.get_write_buffer_size():
-            self._transport.write(data)
-        else:
-            self._put(data)
+        self._put(header(FINAL | opcode, len(content)) + content)
 
     def _finish(self, content: bytes) -> None:
         """Send a close frame and close our side, alone: a socket closed with bytes unread takes our frame along."""
         self._control(CLOSE, content)
-        self._closing = self._stuck = True
+        self._end()
         with contextlib.suppress(OSError):
             self._transport.write_eof()
         self._farewell = asyncio.get_running_loop().call_later(self.hub.farewell_s, self.abort)

@@ -82,8 +82,9 @@ class Stage:
 
     def lose(self, **changes: Change) -> None:
         """New prices in a message that reaches nobody."""
-        for reader in self._readers():
-            reader.seq += 1
+        for group in self._hub.groups_of(BOARD.name):
+            for chunk in group.chunks:
+                chunk.seq += 1
         self.trade(**changes)
 
     def close(self, code: int, reason: str, retry_ms: int | None = None) -> None:

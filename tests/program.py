@@ -1,6 +1,8 @@
 """The real program as a child process, for the end-to-end and browser rings."""
 
+import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +24,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def two_ports() -> int:
+    """The first of two free ports side by side."""
+    while True:
+        first = free_port()
+        with contextlib.suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", first + 1)):
+            return first
+
+
 class Program:
     """`ticker ARGS…` with its own port and data directory; its output is shown when waiting for it fails."""
 
@@ -32,7 +42,7 @@ class Program:
         self._args = args
         self.python = sys.executable
         self.cwd: Path | None = None
-        self._environment = {
+        self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("TICKER_")},
             "TICKER_SERVER__PORT": str(self.port),
             "TICKER_ADMIN__PORT": str(free_port()),
@@ -54,7 +64,7 @@ class Program:
             self.process = subprocess.Popen(
                 [self.python, "-m", "ticker", *self._args],
                 cwd=self.cwd,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -97,3 +107,13 @@ def until(condition: Any, program: Program | None = None, deadline: float = DEAD
             message = f"waited in vain; the program said:\n{said}"
             raise AssertionError(message)
         time.sleep(0.05)
+
+
+def clients_at(admin: int) -> int | None:
+    """How many readers the worker with this admin port has; None where nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=5) as answer:
+            told = re.search(r"^ticker_push_clients ([0-9.]+)$", answer.read().decode(), re.MULTILINE)
+            return int(float(told[1])) if told else None
+    except OSError:
+        return None

@@ -16,7 +16,7 @@ from ticker.exchanges import EXCHANGES
 from ticker.exchanges.exchange import Memory, read
 from ticker.model import Tick
 from ticker.settings import Settings, boards
-from ticker.start import config_option, settings_of, start
+from ticker.start import again, config_option, settings_of, start
 from ticker.tools import tape
 from ticker.tools.commands import COMMANDS
 
@@ -41,7 +41,7 @@ def cli(context: click.Context, config: str | None) -> None:
 @click.pass_context
 def run(context: click.Context, config: str | None) -> None:
     """Collectors and server in one process, live exchanges."""
-    start(program.run(settings_of(context, config)))
+    start(program.run(settings_of(context, config), again(context, config)))
 
 
 @cli.command(epilog="Example: ticker demo --frozen")
@@ -65,7 +65,7 @@ def demo(context: click.Context, config: str | None, frozen: bool, drilled: bool
 @click.pass_context
 def collect(context: click.Context, config: str | None) -> None:
     """Only the collectors; needs redis.url."""
-    start(program.collect(settings_of(context, config)))
+    start(program.collect(settings_of(context, config), again(context, config)))
 
 
 @cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker serve --workers 2")
@@ -82,16 +82,18 @@ def collect(context: click.Context, config: str | None) -> None:
 @click.pass_context
 def serve(context: click.Context, workers: int, worker: int | None, config: str | None) -> None:
     """Only server nodes; needs redis.url."""
-    settings = settings_of(context, config)
+    settings, read = settings_of(context, config), again(context, config)
     if worker is not None:
-        start(program.serve(_with_own_port(settings, worker), worker=True))
+        start(program.serve(_with_own_port(settings, worker), read, worker=True))
     elif workers == 1:
-        start(program.serve(settings))
+        start(program.serve(settings, read))
     else:
         _with_own_port(settings, workers - 1)
         config = config or context.find_root().obj
         command = [sys.executable, "-m", "ticker", "serve", *(("--config", config) if config else ()), "--worker"]
-        context.exit(start(program.serve_together(settings, [[*command, str(number)] for number in range(workers)])))
+        context.exit(
+            start(program.serve_together(settings, read, [[*command, str(number)] for number in range(workers)]))
+        )
 
 
 def _with_own_port(settings: Settings, worker: int) -> Settings:

@@ -8,7 +8,7 @@ import msgspec
 
 from ticker import money
 from ticker.exchanges import Exchange
-from ticker.history import minute_of, ref_minute, unpack
+from ticker.history import History, minute_of, ref_minute, unpack
 from ticker.judge import Judge
 from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Tick
 from ticker.premium import Premium
@@ -32,10 +32,16 @@ class Reference(NamedTuple):
 class Prices:
     """The whole state of one collector between its feeds and Redis."""
 
-    def __init__(self, boards: Mapping[str, Board], exchanges: Mapping[str, Exchange], stale_after_s: float) -> None:
+    def __init__(
+        self,
+        boards: Mapping[str, Board],
+        exchanges: Mapping[str, Exchange],
+        stale_after_s: float,
+        history: History | None = None,
+    ) -> None:
         self.boards = boards
         self.exchanges = exchanges
-        self.quotes = Quotes(exchanges, stale_after_s)
+        self.quotes = Quotes(exchanges, stale_after_s, history)
         self.history = self.quotes.history
         self.judge = Judge(self.quotes)
         self.rows = {name: {symbol: Row(symbol=symbol) for symbol in board.symbols} for name, board in boards.items()}

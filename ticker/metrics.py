@@ -63,7 +63,7 @@ class ServerMetrics(Source):
         hub, lobby = self._door.hub, self._door.lobby
         gauges = {
             "ticker_push_clients": ("Websocket and event-stream readers.", lobby.clients),
-            "ticker_push_client_limit": ("As many readers as this node takes.", self._door.settings.server.max_clients),
+            "ticker_push_client_limit": ("As many readers as this node takes.", hub.server.max_clients),
             "ticker_push_groups": ("Different subscriptions.", hub.groups),
         }
         for name, (text, value) in gauges.items():
@@ -86,7 +86,10 @@ class ServerMetrics(Source):
         now = self._clock().wall
         age = GaugeMetricFamily("ticker_board_price_age_seconds", "Age of a board's newest price.", labels=["board"])
         rows = GaugeMetricFamily("ticker_board_rows", "Rows of a board by state.", labels=["board", "state"])
-        for name, state in self._door.hub.boards.items():
+        hub = self._door.hub
+        for name, state in hub.boards.items():
+            if name not in hub.configured:
+                continue
             newest = max((row.received_ts or 0 for row in state.rows.values()), default=0)
             if newest:
                 age.add_metric([name], (now - newest) / 1000)

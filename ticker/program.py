@@ -5,10 +5,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -20,6 +20,7 @@ from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.metrics import CollectorMetrics, ServerMetrics, registry
 from ticker.model import Board
+from ticker.reload import Reload, Tell
 from ticker.serve import door, workers
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
@@ -28,18 +29,20 @@ from ticker.sim import drill
 from ticker.store import Reader, Writer, embedded
 from ticker.tools import playback, tape
 
+Read: TypeAlias = Callable[[], Settings]
+"""Reads the configuration again."""
 GRACE_S: Final = 10.0
 """How much longer than `drain_s` a worker may take to end."""
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, read: Read) -> None:
     """Collectors and server in one process, over live exchanges."""
     shown = boards(settings)
     with _redis(settings, Path(settings.redis.data_dir)) as url:
-        await _both(settings, shown, exchanges_of(settings, shown), url)
+        await _both(settings, shown, exchanges_of(settings, shown), url, reload=Reload(read))
 
 
-async def collect(settings: Settings) -> None:
+async def collect(settings: Settings, read: Read) -> None:
     """Only the collectors."""
     shown = boards(settings)
     async with Writer(_needed(settings)) as store:
@@ -47,21 +50,27 @@ async def collect(settings: Settings) -> None:
             collector = _collector(settings, shown, exchanges_of(settings, shown), store, report)
             told = registry(CollectorMetrics(collector, clock.now))
             async with admin.serve(settings.admin, told, lambda: True):
-                await _until_signal(collector.run())
+                await _until_signal(collector.run(), Reload(read, _collecting(collector)).run())
 
 
-async def serve(settings: Settings, *, worker: bool = False) -> None:
+async def serve(settings: Settings, read: Read, *, worker: bool = False) -> None:
     """Only a server node; a worker shares the public port with others, and says when it listens."""
     async with Reader(_needed(settings)) as store:
-        await _serve(settings, boards(settings), store, worker=worker)
+        await _serve(settings, boards(settings), store, worker=worker, reload=Reload(read))
 
 
-async def serve_together(settings: Settings, commands: Sequence[Sequence[str]]) -> int:
+async def serve_together(settings: Settings, read: Read, commands: Sequence[Sequence[str]]) -> int:
     """Several server nodes on one public port, each a process of its own; the exit code."""
     _needed(settings)
     door.require_free(settings)
     started = [workers.Worker(number, command) for number, command in enumerate(commands)]
-    return await workers.supervise(started, _signal(), settings.server.drain_s + GRACE_S)
+
+    async def pass_on(_fresh: Settings) -> None:
+        for worker in started:
+            worker.reload()
+
+    reloading = Reload(read, pass_on).run()
+    return await workers.supervise(started, _signal(), reloading, settings.server.drain_s + GRACE_S)
 
 
 async def demo(settings: Settings, *, frozen: bool, drilled: bool = False) -> None:
@@ -108,12 +117,16 @@ async def _both(
     url: str,
     *,
     drilled: bool = False,
+    reload: Reload | None = None,
 ) -> None:
     async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
         with _progress() as report:
             collector = _collector(settings, shown, exchanges, writer, report)
             collecting = tasks.create_task(collector.run(), name="collector")
-            await _serve(settings, shown, reader, CollectorMetrics(collector, clock.now), drilled=drilled)
+            if reload is not None:
+                reload.told.append(_collecting(collector))
+            figures = CollectorMetrics(collector, clock.now)
+            await _serve(settings, shown, reader, figures, drilled=drilled, reload=reload)
             collecting.cancel()
 
 
@@ -131,6 +144,22 @@ def _collector(
     )
 
 
+def _collecting(collector: Collector) -> Tell:
+    async def configure(fresh: Settings) -> None:
+        shown = boards(fresh)
+        collector.configure(shown, exchanges_of(fresh, shown))
+
+    return configure
+
+
+def _serving(node: Node, public: door.Door) -> Tell:
+    async def configure(fresh: Settings) -> None:
+        await node.configure(boards(fresh), fresh.server)
+        public.forget()
+
+    return configure
+
+
 async def _serve(
     settings: Settings,
     shown: Mapping[str, Board],
@@ -138,6 +167,7 @@ async def _serve(
     *figures: CollectorMetrics,
     drilled: bool = False,
     worker: bool = False,
+    reload: Reload | None = None,
 ) -> None:
     """Serve until a signal, then drain: no new readers, a farewell to the old ones, and out."""
     hub = Hub({**shown, drill.BOARD.name: drill.BOARD} if drilled else shown, settings.server)
@@ -150,6 +180,9 @@ async def _serve(
                 workers.say_ready()
             drills = [drill.run(hub, clock.now, partial(print, file=sys.stderr, flush=True))] if drilled else []
             following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run(), *drills)]
+            if reload is not None:
+                reload.told.append(_serving(node, public))
+                following.append(tasks.create_task(reload.run()))
             await _signal()
             await public.drain()
             await public.close()
@@ -157,11 +190,12 @@ async def _serve(
             task.cancel()
 
 
-async def _until_signal(work: Coroutine[None, None, None]) -> None:
+async def _until_signal(*works: Coroutine[None, None, None]) -> None:
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(work)
+        working = [tasks.create_task(work) for work in works]
         await _signal()
-        task.cancel()
+        for task in working:
+            task.cancel()
 
 
 async def _signal() -> None:

@@ -105,9 +105,9 @@ class Quote:
 class Quotes:
     """Every market that is watched."""
 
-    def __init__(self, exchanges: Mapping[str, Exchange], stale_after_s: float) -> None:
+    def __init__(self, exchanges: Mapping[str, Exchange], stale_after_s: float, history: History | None = None) -> None:
         self.exchanges = exchanges
-        self.history = History()
+        self.history = history or History()
         self.links: dict[tuple[str, int], Link] = {}
         self._stale_after_s = stale_after_s
         self._quotes: dict[tuple[str, str, str], Quote] = {}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -19,6 +20,11 @@ def settings_of(context: click.Context, config: str | None) -> Settings:
     settings = load(config or context.find_root().obj)
     logs.setup(settings.log)
     return settings
+
+
+def again(context: click.Context, config: str | None) -> Callable[[], Settings]:
+    """Reads the settings for a command once more."""
+    return partial(load, config or context.find_root().obj)
 
 
 def start(work: Coroutine[Any, Any, Result]) -> Result:

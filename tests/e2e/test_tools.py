@@ -8,30 +8,29 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import pytest
 from click.testing import CliRunner
 from websockets.sync.client import ClientConnection, connect
 
+from tests.exchanges import Exchanges
 from tests.program import Program, until
-from ticker import clock, sim
+from ticker import clock
 from ticker.cli import cli
 from ticker.model import Row
-from ticker.sim.venue import Venue
 from ticker.store import Writer
 from ticker.store.writer import Batch
 
 
 def ticker(program: Program, *args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """A command beside a running program, with its settings."""
-    env = {**program._environment, "COLUMNS": "120", **environment}
+    env = {**program.environment, "COLUMNS": "120", **environment}
     return subprocess.run(
         [sys.executable, "-m", "ticker", *args], env=env, capture_output=True, text=True, timeout=30, check=False
     )
@@ -162,7 +161,7 @@ def test_watch_prints_json_lines_once_and_live(demo: Program) -> None:
     assert [*rows[0]] == [*demo.rows("article")["BTC"]]
     assert rows[0]["name"] == "Bitcoin"
     command = [sys.executable, "-m", "ticker", "watch", demo.url, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=demo._environment) as live:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=demo.environment) as live:
         assert live.stdout is not None
         assert live.stderr is not None
         told = [orjson.loads(live.stdout.readline()) for _ in range(28)]
@@ -206,41 +205,6 @@ def test_verify_exits_1_when_the_shown_percent_is_wrong(tmp_path: Path, redis_ur
 
 
 # -- doctor, and verify beside live exchanges: the program runs over simulated ones that this process serves ----------
-
-
-class Exchanges(threading.Thread):
-    """Simulated exchanges on loopback in a thread of their own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.settings: dict[str, str] = {}
-        self.venues: dict[str, Venue] = {}
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop
-        self._over: asyncio.Event
-
-    def run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        venues = sim.venues(sim.World(clock.now().wall), clock.now)
-        self.venues = {venue.protocol.name: venue for venue in venues}
-        async with sim.serve(venues) as exchanges:
-            for name, exchange in exchanges.items():
-                self.settings[f"exchanges__{name}__ws_url"] = exchange.ws_url
-                self.settings[f"exchanges__{name}__rest_url"] = exchange.rest_url
-            self._ready.set()
-            await self._over.wait()
-
-    def __enter__(self) -> Self:
-        self.start()
-        assert self._ready.wait(5)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self.join(5)
 
 
 BOARDS = """

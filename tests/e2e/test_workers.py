@@ -2,17 +2,14 @@
 
 import contextlib
 import os
-import re
 import signal
-import socket
-import urllib.request
 from pathlib import Path
 
 import orjson
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.program import Program, free_port, until
+from tests.program import Program, clients_at, two_ports, until
 
 ENOUGH = 12
 """Connections that two processes share: that one gets all of them happens once in 2,000 runs."""
@@ -27,16 +24,6 @@ def workers(program: Program) -> dict[int, int]:
         if b"--worker" in command:
             found[int(command[command.index(b"--worker") + 1])] = int(child)
     return found
-
-
-def clients_at(admin: int) -> int | None:
-    """How many readers the worker with this admin port has; None where nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=5) as answer:
-            told = re.search(r"^ticker_push_clients ([0-9.]+)$", answer.read().decode(), re.MULTILINE)
-            return int(float(told[1])) if told else None
-    except OSError:
-        return None
 
 
 def alive(reader: ClientConnection) -> bool:
@@ -56,14 +43,6 @@ def last_words(reader: ClientConnection) -> tuple[str, int | None]:
             said = orjson.loads(reader.recv(timeout=5))["type"]
     except ConnectionClosed:
         return said, reader.close_code
-
-
-def two_ports() -> int:
-    """The first of two free ports side by side."""
-    while True:
-        first = free_port()
-        with contextlib.suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", first + 1)):
-            return first
 
 
 def test_a_killed_worker_is_replaced_while_the_other_serves_and_all_are_drained(tmp_path: Path, redis_url: str) -> None:

@@ -40,6 +40,10 @@ class LeaseLost(Exception):
     """Another collector may be writing now."""
 
 
+class Reconfigured(Exception):
+    """There are other boards to collect for."""
+
+
 class Collector:
     """Feeds in, rows out. It is the `sink` of the feeds."""
 
@@ -68,14 +72,22 @@ class Collector:
         """How writing a batch ended -> how often."""
         self._outbox = Outbox(self.prices, boards, store, clock)
         self._wake = asyncio.Event()
+        self._stale_after_s = stale_after_s
+        self._next = (boards, exchanges)
+        self._reconfigured = asyncio.Event()
         self._written = 0
         """When a batch was last written, ms of the steady clock."""
 
     async def run(self) -> None:
         """Collect from the live exchanges until cancelled."""
         async with aiohttp.ClientSession(trust_env=False) as session:
-            feeds = [partial(self._collect, exchange, session) for exchange in self._exchanges.values()]
-            await self.write_from(*feeds, self._hint)
+            await self.write_from(partial(self._collect_all, session), self._hint)
+
+    def configure(self, boards: Mapping[str, Board], exchanges: Mapping[str, Exchange]) -> None:
+        """Collect for other boards from now on; its sockets begin anew where anything but words has changed."""
+        self._next = (boards, exchanges)
+        if (collected(boards), exchanges) != (collected(self._boards), self._exchanges):
+            self._reconfigured.set()
 
     async def write_from(self, *feeds: Callable[[], Coroutine[None, None, None]]) -> None:
         """Write what these bring to this sink, whenever the lease is ours, until cancelled.
@@ -84,19 +96,35 @@ class Collector:
         """
         try:
             while True:
+                if self._reconfigured.is_set():
+                    self._begin_anew()
                 await self._take_over()
                 try:
                     async with asyncio.TaskGroup() as tasks:
                         for feed_ in feeds:
                             tasks.create_task(feed_())
                         tasks.create_task(self._beat(), name="beat")
+                        tasks.create_task(self._until_reconfigured(), name="configuration")
                         await self._write()
+                except* Reconfigured:
+                    log.info("collecting for boards %s", ", ".join(self._next[0]))
                 except* LeaseLost as lost:
                     log.warning("standing by: %s", lost.exceptions[0])
                 feed.heed_cancellation()
                 self._let_go(*self._exchanges)
         finally:
             await self._store.release()
+
+    async def _until_reconfigured(self) -> None:
+        await self._reconfigured.wait()
+        raise Reconfigured
+
+    def _begin_anew(self) -> None:
+        """For other boards; rows and prices are read back from Redis, the samples stay here as well."""
+        self._reconfigured.clear()
+        self._boards, self._exchanges = self._next
+        self.prices = Prices(self._boards, self._exchanges, self._stale_after_s, self.prices.history)
+        self._outbox = Outbox(self.prices, self._boards, self._store, self._clock)
 
     async def _take_over(self) -> None:
         """Wait for the lease, then read what the last collector left, however long it takes."""
@@ -128,6 +156,11 @@ class Collector:
         for exchange, shard in list(self.prices.quotes.links):
             if exchange in names:
                 self.prices.quotes.cut(exchange, shard, self._clock())
+
+    async def _collect_all(self, session: aiohttp.ClientSession) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for exchange in self._exchanges.values():
+                tasks.create_task(self._collect(exchange, session))
 
     async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
         """One exchange's life: its market list, refreshed each hour, and its feed and history side by side."""
@@ -273,3 +306,8 @@ class Collector:
         last = max((q.received for q in self.prices.quotes if q.market.exchange == name), default=0)
         state = "live" if fresh and all(fresh) else "stale" if last else "down"
         return {"state": state, "last_tick_ts": last or None}
+
+
+def collected(boards: Mapping[str, Board]) -> list[object]:
+    """What of the boards matters to whoever collects for them."""
+    return [(board.name, board.quote, board.symbols, board.sources, board.premium) for board in boards.values()]

@@ -43,14 +43,14 @@ class Door:
         self.hub = hub
         self.settings = settings
         self.patience_s = patience_s
-        self.lobby = Lobby(hub, settings.server)
+        self.lobby = Lobby(hub)
         self.snapshots = Snapshots(hub)
         self.visitors: set[Visitor] = set()
         """Connections nobody has taken yet."""
         self.questions: dict[bytes, Question] = {}
         """By head: those of polling readers come again and again, byte for byte."""
         self.counts: Counter[str] = Counter()
-        routes = Routes(hub, settings, records, self.snapshots, self.lobby, self.admit)
+        routes = Routes(hub, records, self.snapshots, self.lobby, self.admit)
         self.runner = web.AppRunner(routes.application(), access_log=None, shutdown_timeout=5.0)
         self._server: asyncio.Server | None = None
 
@@ -78,6 +78,10 @@ class Door:
         if len(self.questions) >= MOST_QUESTIONS:
             self.questions.clear()
         self.questions[data] = question
+
+    def forget(self) -> None:
+        """The boards changed: what was asked before may mean something else now."""
+        self.questions.clear()
 
     def aiohttps(self) -> asyncio.Protocol:
         """The other reader of requests, for one connection; it has the same patience."""

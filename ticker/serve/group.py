@@ -3,6 +3,8 @@
 import os
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from ticker.model import Board, BoardState, Language, Row
 from ticker.serve import wire
 from ticker.serve.message import Message
@@ -93,7 +95,6 @@ class Group:
         """The board as of the last flush."""
         self.changed: set[str] = set()
         self._symbols = None if key.symbols is None else frozenset(key.symbols)
-        self._place = {symbol: at for at, symbol in enumerate(board.symbols)}
         self.flushed_at = now - key.interval_ms / 1000
         self.spoke_at = now
         self._turns = 0
@@ -157,7 +158,7 @@ class Group:
     def update(self, state: BoardState, now: float) -> Message | None:
         """What changed since the last flush; None when all of it changed back."""
         changes = []
-        for symbol in sorted(self.changed, key=self._place.__getitem__):
+        for symbol in [symbol for symbol in self.board.symbols if symbol in self.changed]:
             row, before = state.rows[symbol], self.told.rows.get(symbol) or Row(symbol=symbol)
             if symbol not in state.hidden and not wire.same(row, before):
                 changes.append(wire.change(row, before))
@@ -201,3 +202,8 @@ def differing(before: BoardState, now: BoardState) -> set[str]:
 def redecided(before: BoardState, now: BoardState) -> bool:
     """Whether an editor changed something."""
     return (before.notice, before.frozen, before.hidden) != (now.notice, now.frozen, now.hidden)
+
+
+def stale(row: Row) -> Row:
+    """A row of which nobody knows any more whether it is true."""
+    return msgspec.structs.replace(row, state="stale") if row.state == "live" else row

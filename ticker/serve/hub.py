@@ -9,10 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import msgspec
-
 from ticker.model import Board, BoardState, Row
-from ticker.serve.group import Group, Key, Member, differing, redecided
+from ticker.serve.group import Group, Key, Member, differing, redecided, stale
 from ticker.serve.message import Message
 from ticker.settings import Server
 
@@ -34,6 +32,7 @@ class Hub:
 
     def __init__(self, boards: Mapping[str, Board], server: Server) -> None:
         self.configured = boards
+        self.server = server
         self.boards: dict[str, BoardState] = {}
         """By board, once it has been read."""
         self.versions: Counter[str] = Counter()
@@ -46,8 +45,6 @@ class Hub:
         """How often it looks for the slow and the silent."""
         self.farewell_s = FAREWELL_S
         """How long a reader may take to close its end."""
-        self._flush_ms = server.flush_ms
-        self._slow_after = server.slow_after_s
         self._silent = False
         self._groups: dict[Key, Group] = {}
         self._by_board: dict[str, dict[Key, Group]] = {name: {} for name in boards}
@@ -59,7 +56,23 @@ class Hub:
     @property
     def ready(self) -> bool:
         """Every board has been read from Redis once."""
-        return len(self.boards) == len(self.configured)
+        return all(name in self.boards for name in self.configured)
+
+    def configure(self, boards: Mapping[str, Board], server: Server) -> None:
+        """Other boards and limits from now on: who watches a board that changed gets a snapshot.
+
+        A board that is gone stays with those who watch it, its last prices stale; nobody else finds it.
+        """
+        before, self.configured, self.server = self.configured, boards, server
+        for name in [name for name in {**before, **boards} if before.get(name) != boards.get(name)]:
+            groups = self._by_board.setdefault(name, {})
+            self.versions[name] += 1
+            for group in groups.values():
+                group.board = boards.get(name, group.board)
+            self._anew.update(groups.values())
+            if name not in boards and name in self.boards:
+                self.boards[name].rows = {symbol: stale(row) for symbol, row in self.boards[name].rows.items()}
+        self._wake.set()
 
     # -- what comes from Redis ----------------------------------------------------------------------------------------
 
@@ -68,7 +81,8 @@ class Hub:
         before = self.boards.get(name)
         known = self.configured[name].names
         rows = {symbol: self._seen(row) for symbol, row in state.rows.items() if symbol in known}
-        state.rows = (before.rows if before else {}) | rows
+        kept = {symbol: row for symbol, row in before.rows.items() if symbol in known} if before else {}
+        state.rows = kept | rows
         self.boards[name] = state
         self.versions[name] += 1
         if before is None or redecided(before, state):
@@ -95,7 +109,7 @@ class Hub:
             self._changed(name, set(changed))
 
     def _seen(self, row: Row) -> Row:
-        return msgspec.structs.replace(row, state="stale") if self._silent and row.state == "live" else row
+        return stale(row) if self._silent else row
 
     def _changed(self, name: str, symbols: set[str]) -> None:
         self.versions[name] += 1
@@ -113,7 +127,7 @@ class Hub:
         chosen = None if symbols is None else tuple(symbol for symbol in order if symbol in set(symbols))
         wanted = interval_ms or 0
         rounded = next((step for step in INTERVALS if step >= wanted), INTERVALS[-1]) if wanted else 0
-        return Key(board, None if chosen == order else chosen, max(rounded, self._flush_ms))
+        return Key(board, None if chosen == order else chosen, max(rounded, self.server.flush_ms))
 
     def make_room(self, key: Key) -> None:
         """Busy when there are as many groups as the hub will keep; whole boards always have room."""
@@ -243,7 +257,7 @@ class Hub:
         """Once a second: who is too slow, and who has heard nothing for long."""
         for member in list(self._behind):
             member.poke()
-        for member in [member for member, since in self._behind.items() if now - since > self._slow_after]:
+        for member in [member for member, since in self._behind.items() if now - since > self.server.slow_after_s]:
             del self._behind[member]
             self.counts["slow"] += 1
             member.close(4008, "too slow")

@@ -16,7 +16,6 @@ from ticker.serve.group import Key
 from ticker.serve.hub import Busy, Hub
 from ticker.serve.query import Refusal
 from ticker.serve.reader import Reader
-from ticker.settings import Server
 
 PING_S: Final = 25.0
 RINGS: Final = 25
@@ -35,12 +34,11 @@ class Admission(Struct, frozen=True):
 class Lobby:
     """The readers of one server node."""
 
-    def __init__(self, hub: Hub, server: Server) -> None:
+    def __init__(self, hub: Hub) -> None:
         self.draining = False
         self.ping_s = PING_S
         self.counts: Counter[str] = Counter()
         self._hub = hub
-        self._server = server
         self._addresses: Counter[str] = Counter()
         self._rings: list[dict[Reader, str]] = [{} for _ in range(RINGS)]
         """The readers by the turn in which they are pinged, each with its address."""
@@ -62,7 +60,7 @@ class Lobby:
     ) -> Admission:
         """What an address asks for, if there is room for it; else a Refusal. Headers are known in lower case."""
         wish = query.wish(self._hub.configured, board, parameters)
-        address = client_of(peer, headers.get("x-forwarded-for", ""), self._server.trusted_proxies)
+        address = client_of(peer, headers.get("x-forwarded-for", ""), self._hub.server.trusted_proxies)
         self._check(headers, peer, address)
         key = self._hub.key(wish.board, wish.symbols, wish.interval_ms)
         try:
@@ -74,16 +72,16 @@ class Lobby:
     def _check(self, headers: Mapping[str, str], peer: str, address: str) -> None:
         if self.draining or not self._hub.ready:
             raise Refusal("not_ready", "not ready to serve")
-        if not may_listen(headers, peer, self._server):
+        if not may_listen(headers, peer, self._hub.server):
             raise Refusal("forbidden_origin", "this origin is not on the list of allowed_origins")
-        if self.clients >= self._server.max_clients:
+        if self.clients >= self._hub.server.max_clients:
             raise Refusal("busy", "as many readers as this node takes")
-        if self._server.max_per_ip and self._addresses[address] >= self._server.max_per_ip:
+        if self._hub.server.max_per_ip and self._addresses[address] >= self._hub.server.max_per_ip:
             raise Refusal("rate_limited", "too many connections from this address")
         second, count = self._second
         now = int(time.monotonic())
         self._second = (now, count + 1 if second == now else 1)
-        if self._second[1] > self._server.handshakes_per_s:
+        if self._second[1] > self._hub.server.handshakes_per_s:
             raise Refusal("busy", "too many new readers at once")
 
     def enter(self, reader: Reader, address: str) -> None:
@@ -128,7 +126,7 @@ class Lobby:
             for reader in readers[at : at + size]:
                 reader.say(wire.bye("restart", RETRY_MS))
                 reader.close(1012, "restart")
-            await asyncio.sleep(self._server.drain_s / BATCHES)
+            await asyncio.sleep(self._hub.server.drain_s / BATCHES)
         if self._ring_of:
             self._empty.clear()
             with contextlib.suppress(TimeoutError):

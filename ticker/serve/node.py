@@ -5,13 +5,14 @@ It recomputes nothing. When the collector's heartbeat stops, its rows are shown 
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ticker import money
 from ticker.history import unpack
-from ticker.model import MINUTE, Board, Instant
+from ticker.model import MINUTE, Board, BoardState, Instant
 from ticker.serve.hub import Hub
+from ticker.settings import Server
 from ticker.store import FAILURES, Reader, Update
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,17 @@ class Node:
         self._revisions: dict[str, int] = {}
         self._heard: int | None = None
         self._silent = False
+        self._turn = asyncio.Lock()
+        """Held by whoever changes what is shown, so that nothing is put in twice or in the wrong order."""
+
+    async def configure(self, boards: Mapping[str, Board], server: Server) -> None:
+        """Other boards and limits from now on; limits at once, boards as soon as Redis has told about them."""
+        self._hub.server = server
+        async with self._turn:
+            states = await self._states(boards)
+            self._boards = boards
+            self._hub.configure(boards, server)
+            self._show(states)
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -49,10 +61,11 @@ class Node:
 
     async def _listen(self) -> None:
         async for update in self._store.updates():
-            if update is None:
-                await self._read_all()
-            else:
-                await self._take(update)
+            async with self._turn:
+                if update is None:
+                    await self._read_all()
+                else:
+                    await self._take(update)
 
     async def _take(self, update: Update) -> None:
         if update.fence < self._fence:
@@ -77,18 +90,21 @@ class Node:
                 await self._read_all()
 
     async def _read_all(self) -> None:
-        """Read every board until it works; what arrives meanwhile waits in the subscription."""
+        self._show(await self._states(self._boards))
+
+    async def _states(self, boards: Iterable[str]) -> dict[str, BoardState]:
+        """Read these boards until it works; what arrives meanwhile waits in the subscription."""
         while True:
             try:
-                for name in self._boards:
-                    state = await self._store.board(name)
-                    self._revisions[name] = state.revision
-                    self._hub.replace(name, state)
+                return {name: await self._store.board(name) for name in boards}
             except FAILURES as error:
                 log.warning("redis cannot be read: %s", str(error)[:200])
                 await asyncio.sleep(RETRY_S)
-            else:
-                return
+
+    def _show(self, states: Mapping[str, BoardState]) -> None:
+        self._revisions = {name: state.revision for name, state in states.items()}
+        for name, state in states.items():
+            self._hub.replace(name, state)
 
     async def _watch(self) -> None:
         """The collector speaks every second; after `stale_after_s` without a word nothing here is live any more."""

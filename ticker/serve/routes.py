@@ -18,7 +18,6 @@ from ticker.serve.reader import Reader
 from ticker.serve.snapshots import HEADERS, Snapshot, Snapshots
 from ticker.serve.sse import HEADERS as SSE_HEADERS
 from ticker.serve.sse import EventStream
-from ticker.settings import Settings
 from ticker.sidebar import page
 
 Gone: TypeAlias = Callable[[Reader], None]
@@ -49,14 +48,10 @@ class Records(Protocol):
 class Routes:
     """The answers of one server node."""
 
-    def __init__(
-        self, hub: Hub, settings: Settings, records: Records, snapshots: Snapshots, lobby: Lobby, admit: Admit
-    ) -> None:
+    def __init__(self, hub: Hub, records: Records, snapshots: Snapshots, lobby: Lobby, admit: Admit) -> None:
         self._hub = hub
         self._lobby = lobby
         self._admit = admit
-        self._boards = hub.configured
-        self._settings = settings
         self._records = records
         self._snapshots = snapshots
         self._assets = assets.load()
@@ -91,7 +86,7 @@ class Routes:
 
     async def snapshot(self, request: web.Request) -> web.StreamResponse:
         """`/v1/snapshot[/{board}]`."""
-        wish = query.wish(self._boards, request.match_info.get("board"), request.query)
+        wish = query.wish(self._hub.configured, request.match_info.get("board"), request.query)
         self._require_ready()
         if wish.symbols is None:
             found = self._snapshots.get(wish.board, wish.language)
@@ -116,7 +111,7 @@ class Routes:
 
     async def history(self, request: web.Request) -> web.StreamResponse:
         """`/v1/history/{board}/{symbol}`."""
-        board = query.board_of(self._boards, request.match_info["board"])
+        board = query.board_of(self._hub.configured, request.match_info["board"])
         symbol = query.symbol_of(board, request.match_info["symbol"])
         most = query.whole(request.query, "points", MOST_POINTS)
         since = query.whole(request.query, "since", 10**14)
@@ -129,14 +124,14 @@ class Routes:
 
     async def boards(self, request: web.Request) -> web.StreamResponse:
         """`/v1/boards`."""
-        server = self._settings.server
+        server = self._hub.server
         limits = {
             "max_symbols": query.MOST_SYMBOLS,
             "flush_ms": server.flush_ms,
             "max_clients": server.max_clients,
             "max_per_ip": server.max_per_ip,
         }
-        body = wire.boards(self._boards, await self._records.sources(), limits)
+        body = wire.boards(self._hub.configured, await self._records.sources(), limits)
         return cached(request, Snapshot(body), "application/json", HEADERS)
 
     async def holds(self, request: web.Request) -> web.StreamResponse:
@@ -178,10 +173,10 @@ class Routes:
 
     async def embed(self, request: web.Request) -> web.StreamResponse:
         """`/embed/{board}`: the sidebar as a page."""
-        wish = query.wish(self._boards, request.match_info["board"], request.query)
+        wish = query.wish(self._hub.configured, request.match_info["board"], request.query)
         self._require_ready()
         text = page.embed(
-            self._boards[wish.board],
+            self._hub.configured[wish.board],
             self._hub.boards[wish.board],
             wish.language,
             public_url=self._public_url(request),
@@ -192,10 +187,10 @@ class Routes:
 
     async def fragment(self, request: web.Request) -> web.StreamResponse:
         """`/fragment/{board}`: the sidebar for server-side includes."""
-        wish = query.wish(self._boards, request.match_info["board"], request.query)
+        wish = query.wish(self._hub.configured, request.match_info["board"], request.query)
         self._require_ready()
         text = page.fragment(
-            self._boards[wish.board],
+            self._hub.configured[wish.board],
             self._hub.boards[wish.board],
             wish.language,
             public_url=self._public_url(request),
@@ -207,7 +202,7 @@ class Routes:
 
     async def gallery(self, request: web.Request) -> web.StreamResponse:
         """`/`: every form and option live, with the snippets to copy."""
-        text = page.gallery(self._boards, public_url=self._public_url(request))
+        text = page.gallery(self._hub.configured, public_url=self._public_url(request))
         headers = {"Cache-Control": "no-cache", "Content-Security-Policy": GALLERY_POLICY} | SAFE
         return cached(request, Snapshot(text.encode()), "text/html", headers)
 
@@ -237,10 +232,10 @@ class Routes:
             raise Refusal("not_ready", "no snapshot has been read yet")
 
     def _public_url(self, request: web.Request) -> str:
-        return public_url(headers_of(request), request.remote or "", self._settings.server)
+        return public_url(headers_of(request), request.remote or "", self._hub.server)
 
     def _page_headers(self) -> dict[str, str]:
-        ancestors = " ".join(self._settings.server.frame_ancestors)
+        ancestors = " ".join(self._hub.server.frame_ancestors)
         policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self' '{page.STYLE_HASH}'; connect-src 'self' ws: wss:;"
             f" img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors};"

@@ -36,13 +36,27 @@ class Worker:
         self.number = number
         self._command = command
         self._process: Process | None = None
+        self._listens = False
+        self._outdated = False
+        """It may have read the configuration before it changed."""
 
     async def start(self) -> bool:
         """Start it; whether it listens. A session of its own keeps the terminal's Ctrl-C from being told twice."""
+        self._listens = False
         self._process = await asyncio.create_subprocess_exec(
             *self._command, stdin=DEVNULL, stdout=PIPE, start_new_session=True, preexec_fn=die_with_parent
         )
-        return self._process.stdout is not None and await self._process.stdout.readline() == READY
+        said = await self._process.stdout.readline() if self._process.stdout else b""
+        self._listens = said == READY
+        if self._listens and self._outdated:
+            self.reload()
+        return self._listens
+
+    def reload(self) -> None:
+        """Have it read its configuration again, now or as soon as it listens."""
+        self._outdated = not self._listens
+        if self._listens:
+            self.signal(signal.SIGHUP)
 
     async def keep(self) -> None:
         """Start it again whenever it dies, forever, and more slowly each time."""
@@ -50,6 +64,7 @@ class Worker:
         began = clock()
         while True:
             code = await self.ended()
+            self._listens = False
             wait = FIRST_WAIT_S if clock() - began > GOOD_S else wait
             log.warning("worker %d %s: starting it again in %.1f s", self.number, _told(code), wait)
             await asyncio.sleep(wait)
@@ -67,19 +82,23 @@ class Worker:
                 self._process.send_signal(number)
 
 
-async def supervise(workers: Sequence[Worker], stop: Coroutine[None, None, None], grace_s: float) -> int:
+async def supervise(
+    workers: Sequence[Worker], stop: Coroutine[None, None, None], reloading: Coroutine[None, None, None], grace_s: float
+) -> int:
     """Keep the workers until `stop`, then end them within `grace_s`; the exit code of the whole."""
     async with asyncio.TaskGroup() as tasks:
         stopping, starting = tasks.create_task(stop), tasks.create_task(_start(workers))
+        reloads = tasks.create_task(reloading)
         await asyncio.wait((stopping, starting), return_when=asyncio.FIRST_COMPLETED)
         code = starting.result() if starting.done() else 0
         if not code and not stopping.done():
             keeping = [tasks.create_task(worker.keep()) for worker in workers]
             await stopping
-            for task in keeping:
-                task.cancel()
+            for keeper in keeping:
+                keeper.cancel()
         stopping.cancel()
         starting.cancel()
+        reloads.cancel()
     return await _end(workers, grace_s) or code
 
 

@@ -1,0 +1,139 @@
+"""SIGHUP: other boards while everything goes on."""
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from tests.exchanges import Exchanges
+from tests.program import Program, clients_at, two_ports, until
+
+BEFORE = """
+[boards.krw]
+quote = "KRW"
+symbols = ["BTC", "XRP", "LINK"]
+sources = ["bithumb", "upbit"]
+[boards.old]
+quote = "KRW"
+symbols = ["BTC"]
+sources = ["bithumb"]
+"""
+AFTER = """
+[server]
+allowed_origins = ["https://news.example"]
+[boards.new]
+quote = "KRW"
+symbols = ["SOL"]
+sources = ["upbit"]
+[boards.krw]
+quote = "KRW"
+symbols = ["ETH", "BTC"]
+sources = ["bithumb", "upbit"]
+names = {BTC = "금"}
+"""
+BAD = AFTER.replace("quote", "qoute", 1)
+SERVERS = 4
+"""Connections that two workers share."""
+
+
+def live(program: Program, board: str) -> bool:
+    with contextlib.suppress(OSError):
+        return {row["state"] for row in program.rows(board).values()} == {"live"}
+    return False
+
+
+def heard(reader: ClientConnection, kind: str) -> Any:
+    while (message := orjson.loads(reader.recv(timeout=10)))["type"] != kind:
+        pass
+    return message
+
+
+def polled(program: Program, path: str) -> Any:
+    """What a reader gets who keeps the connection: prepared bytes."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", program.port, timeout=5)) as connection:
+        connection.request("GET", path)
+        return orjson.loads(connection.getresponse().read())
+
+
+def told(program: Program, text: str) -> bool:
+    return text in program.log.read_text(encoding="utf-8")
+
+
+def test_boards_names_and_origins_change_and_nobody_is_disconnected(tmp_path: Path, redis_url: str) -> None:
+    """Fails when old answers are kept, when a collector does not subscribe, or when a bad file changes anything."""
+    config = tmp_path / "ticker.toml"
+    config.write_text(BEFORE, encoding="utf-8")
+    with contextlib.ExitStack() as stack:
+        exchanges = stack.enter_context(Exchanges())
+        settings = {"redis__url": redis_url, "config": str(config), **exchanges.settings}
+        collector = stack.enter_context(Program(tmp_path, "collect", **settings))
+        admin = two_ports()
+        servers = stack.enter_context(Program(tmp_path, "serve", "--workers", "2", admin__port=str(admin), **settings))
+        until(lambda: clients_at(admin) == clients_at(admin + 1) == 0, servers)
+        until(lambda: live(servers, "krw") and live(servers, "old"), servers)
+        url = f"ws://127.0.0.1:{servers.port}/v1/stream"
+        readers = [stack.enter_context(connect(url)) for _ in range(SERVERS)]
+        some = stack.enter_context(connect(f"{url}/krw?symbols=XRP,BTC"))
+        left = stack.enter_context(connect(f"{url}/old"))
+        for reader in (*readers, some, left):
+            heard(reader, "snapshot")
+            assert (polled(servers, "/v1/snapshot")["board"], polled(servers, "/v1/snapshot/old")["v"]) == ("krw", 1)
+
+        config.write_text(AFTER, encoding="utf-8")
+        for program in (collector, servers):
+            program.process.send_signal(signal.SIGHUP)
+        for reader in readers:
+            rows = heard(reader, "snapshot")["rows"]
+            assert [(row["symbol"], row["name"]) for row in rows] == [("ETH", "이더리움"), ("BTC", "금")]
+        assert [row["symbol"] for row in heard(some, "snapshot")["rows"]] == ["BTC"]
+        assert heard(left, "snapshot")["rows"][0]["state"] == "stale"
+        until(lambda: all(live(servers, board) for board in ("krw", "new") for _ in range(SERVERS)), servers)
+        for reader in readers:
+            while "ETH" not in {row["symbol"] for row in heard(reader, "update")["rows"]}:
+                pass
+            reader.send('{"op":"subscribe","board":"new"}')
+            assert heard(reader, "snapshot")["rows"][0]["symbol"] == "SOL"
+        left.send('{"op":"ping","id":1}')
+        assert heard(left, "pong")["id"] == 1
+        for _ in range(SERVERS):
+            assert polled(servers, "/v1/snapshot")["board"] == "new"
+            assert polled(servers, "/v1/snapshot/old")["error"]["code"] == "unknown_board"
+            with pytest.raises(InvalidStatus, match="403"):
+                connect(url, origin=Origin("https://other.example")).__enter__()
+
+        config.write_text(BAD, encoding="utf-8")
+        for program in (collector, servers):
+            program.process.send_signal(signal.SIGHUP)
+            until(lambda program=program: told(program, "nothing changes: unknown setting boards.new.qoute"), program)
+        assert servers.log.read_text(encoding="utf-8").count("qoute") == 1
+        heard(readers[0], "update")
+        assert live(servers, "krw")
+        assert collector.process.poll() is servers.process.poll() is None
+
+
+def test_a_terminal_that_is_closed_means_the_end(tmp_path: Path, redis_url: str) -> None:
+    """Fails when a hang-up only reads the configuration again: the program would be left behind."""
+    ours, terminal = os.openpty()
+    program = Program(tmp_path, redis__url=redis_url)
+    process = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-m", "ticker", "serve"],
+        env=program.environment,
+        cwd=tmp_path,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    until(lambda: program.status("/readyz") == 200)
+    os.close(ours)
+    assert process.wait(10) == 0

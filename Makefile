@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget release-widget release docs test-release test-web check format lock test-system clean
+.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget release-widget release docs reference test-release test-web check format lock test-system clean
 
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ check: setup ## The fast gate: format, lint, types, unit and contract tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/pytest -q tests/unit tests/contract
+
+reference: setup ## Write docs/commands.md from every command's --help
+	$(BIN)/python -m tests.reference
 
 format: setup ## Let ruff write the layout
 	$(BIN)/ruff format .

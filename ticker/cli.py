@@ -159,7 +159,7 @@ def accepted(files: tuple[Path, ...], exchange: str | None) -> Iterator[tuple[st
     """Every tick the parsers find in recorded files, with its exchange."""
     for file in files:
         memories: dict[tuple[str, str], Memory] = {}
-        for line in tape.decode(file, exchange):
+        for line in tape.decode(file, exchange, bar=not sys.stdout.isatty()):
             try:
                 events = read(EXCHANGES[line.exchange], line.frame, memories.setdefault((line.exchange, line.conn), {}))
             except BadFrame:

@@ -10,9 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-
 from ticker import admin, clock, sim
 from ticker.collect.backfill import Progress as Report
 from ticker.collect.collector import Collector
@@ -27,7 +24,7 @@ from ticker.serve.node import Node
 from ticker.settings import Settings, boards, exchanges_of
 from ticker.sim import drill
 from ticker.store import Reader, Writer, embedded
-from ticker.tools import playback, tape
+from ticker.tools import bars, playback, tape
 
 Read: TypeAlias = Callable[[], Settings]
 """Reads the configuration again."""
@@ -46,7 +43,7 @@ async def collect(settings: Settings, read: Read) -> None:
     """Only the collectors."""
     shown = boards(settings)
     async with Writer(_needed(settings)) as store:
-        with _progress() as report:
+        with bars.backfill() as report:
             collector = _collector(settings, shown, exchanges_of(settings, shown), store, report)
             told = registry(CollectorMetrics(collector, clock.now))
             async with admin.serve(settings.admin, told, lambda: True):
@@ -120,7 +117,7 @@ async def _both(
     reload: Reload | None = None,
 ) -> None:
     async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
-        with _progress() as report:
+        with bars.backfill() as report:
             collector = _collector(settings, shown, exchanges, writer, report)
             collecting = tasks.create_task(collector.run(), name="collector")
             if reload is not None:
@@ -227,21 +224,3 @@ def _needed(settings: Settings) -> str:
     if not settings.redis.url:
         raise UsageError("collect and serve need redis.url (TICKER_REDIS__URL); `ticker run` brings its own Redis")
     return settings.redis.url
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Report]:
-    """A bar for the history of each exchange, on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _exchange, _filled, _total: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("minutes of history"))
-    bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-
-        def report(exchange: str, filled: int, total: int) -> None:
-            if exchange not in bars:
-                bars[exchange] = progress.add_task(exchange)
-            progress.update(bars[exchange], completed=filled, total=total, visible=filled < total)
-
-        yield report

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -224,6 +226,29 @@ def test_replay_prints_every_accepted_tick_with_the_digits_of_the_frame(tmp_path
         {"exchange": "upbit", "symbol": "BTC", "quote": "KRW", "price": "116539000", "ts": 1790134742106},
         {"exchange": "upbit", "symbol": "XRP", "quote": "KRW", "price": "529.1", "ts": 1790134742107},
     ]
+
+
+@pytest.mark.parametrize(
+    ("args", "bar"),
+    [(("replay", "FILE", "--exchange", "upbit", "--json"), rb"frames\.jsonl"), (("demo",), rb"minutes of history")],
+)
+def test_what_takes_long_has_a_bar_on_a_terminal(tmp_path: Path, args: tuple[str, ...], bar: bytes) -> None:
+    file = tmp_path / "frames.jsonl"
+    line = {"t": 1.0, "dir": "recv", "text": '{"type":"ticker","code":"KRW-BTC","trade_price":1}'}
+    file.write_bytes((orjson.dumps(line) + b"\n") * 2000)
+    terminal, stderr = pty.openpty()
+    program = Program(tmp_path, *(str(file) if arg == "FILE" else arg for arg in args))
+    command = [sys.executable, "-m", "ticker", *program._args]
+    environment = {**program._environment, "TERM": "xterm", "TICKER_LOG__LEVEL": "error"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr) as running:
+        os.close(stderr)
+        shown = b""
+        while not re.search(bar, shown):
+            assert select.select([terminal], [], [], 20)[0], shown
+            shown += os.read(terminal, 4096)
+        running.terminate()
+        assert b"\x1b" not in running.communicate()[0]
+    os.close(terminal)
 
 
 def test_a_replayed_file_reaches_the_page(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def test_what_an_editor_decided_outlives_every_process(tmp_path: Path, redis_url
         for decision in (("hide", "ETH"), ("notice", "점검"), ("freeze",)):
             done(program, "board", "krw", *decision)
         until(lambda: program.json("/v1/snapshot/krw")["frozen"], program)
+        assert done(program, "board", "article", "hide", "EOS").startswith("board article: EOS is hidden")
         before = program.json("/v1/snapshot/krw")
     with Program(tmp_path, "demo", redis__url=redis_url) as program:
         program.ready()

@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.reference import PAGE, page
+from ticker.cli import cli
 from ticker.exchanges import EXCHANGES
 from ticker.settings import Admin, BoardSettings, ExchangeSettings, Log, Network, Redis, Server, load
 
@@ -54,3 +56,12 @@ def test_every_make_target_that_is_named_exists() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     named = {name for page in pages for name in re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8"))}
     assert named - targets == set()
+
+
+def test_the_page_of_commands_is_what_the_commands_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make reference`"
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Commands")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`ticker ([a-z]+)", table)) == set(cli.commands)

@@ -1,5 +1,6 @@
 """What `ticker doctor` concludes from what it finds."""
 
+import ast
 import asyncio
 import io
 import socket
@@ -220,3 +221,18 @@ def test_where_nothing_runs_is_said(tmp_path: Path) -> None:
     (tmp_path / "redis.address").write_text("unix:///nowhere/redis.sock\n", encoding="utf-8")
     with pytest.raises(StartError, match="no ticker runs in"):
         place.needed(Settings(redis=Redis(data_dir=str(tmp_path))))
+
+
+def test_every_failure_is_written_with_its_remedy() -> None:
+    """Failures of a level that depends on something are covered by the tests above."""
+    calls = [
+        call
+        for module in Path(place.__file__).parent.glob("*.py")
+        for call in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Finding"
+    ]
+    failing = [c for c in calls if isinstance(c.args[0], ast.Constant) and c.args[0].value == "fail"]
+    assert len(failing) > 10
+    for call in failing:
+        assert len(call.args) == 4, ast.unparse(call)
+        assert not (isinstance(call.args[3], ast.Constant) and not call.args[3].value), ast.unparse(call)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -65,6 +65,10 @@ class Reader(Connection):
     async def board(self, name: str) -> BoardState:
         """A board as it stands, with what an editor decided about it."""
         return await read_board(self._redis, name)
+
+    async def kept(self, names: Iterable[str]) -> list[str]:
+        """Those of these boards that somebody has written here."""
+        return [name for name in names if await self._redis.exists(f"{PREFIX}board:{name}")]
 
     async def status(self) -> dict[str, dict[str, Any]]:
         """How exchanges (`sources`) and premiums (`premium`) are doing, as the collector last said."""

@@ -1,16 +1,18 @@
 """I/O: the Redis that an operator's command is about, and the boards in it: the configured ones or the demo's."""
 
+import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ticker import sim
+from ticker.collect.feed import printable
 from ticker.errors import StartError, UsageError
 from ticker.model import Board
 from ticker.settings import Settings, boards
-from ticker.store import embedded
+from ticker.store import FAILURES, Reader, embedded
 from ticker.tables import nearest
 
 DEMO: Final = "demo"
@@ -62,12 +64,24 @@ def find(settings: Settings) -> Place | None:
 
 
 def needed(settings: Settings) -> Place:
-    """The same; StartError where there is none."""
+    """The same, with the demo's boards where a configured Redis holds them; StartError where there is none."""
     found = find(settings)
     if found is None:
         folder = settings.redis.data_dir
         raise StartError(f"no ticker runs in {folder}: start `ticker run` or `ticker demo`, or set redis.url")
-    return found
+    if not settings.redis.url:
+        return found
+    others = {name: board for name, board in sim.boards().items() if name not in found.boards}
+    kept = asyncio.run(_kept(found.url, others))
+    return found._replace(boards={**found.boards, **{name: others[name] for name in kept}})
+
+
+async def _kept(url: str, names: Iterable[str]) -> list[str]:
+    try:
+        async with Reader(url) as reader:
+            return await reader.kept(names)
+    except FAILURES as error:
+        raise StartError(f"redis cannot be read: {printable(str(error))}; see `ticker doctor`") from None
 
 
 def local_url(host: str, port: int) -> str:

@@ -27,7 +27,7 @@ async def play(
     for file in files:
         memories: dict[tuple[str, str], Memory] = {}
         before: float | None = None
-        for line in tape.decode(file, exchange):
+        for line in tape.decode(file, exchange, bar=True):
             await asyncio.sleep(max(0.0, line.t - (before or line.t)) / speed)
             before = line.t
             _give(collector, line, memories.setdefault((line.exchange, line.conn), {}))

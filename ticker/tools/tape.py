@@ -21,6 +21,7 @@ from msgspec import Struct
 from ticker.errors import UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.exchanges.exchange import Frame
+from ticker.tools import bars
 
 GZIP: Final = 31
 """zlib's word for a gzip header and trailer."""
@@ -49,14 +50,14 @@ class Row(Struct, frozen=True):
     text: str | None = None
 
 
-def decode(path: Path, exchange: str | None = None) -> Iterator[Line]:
+def decode(path: Path, exchange: str | None = None, *, bar: bool = False) -> Iterator[Line]:
     """The received frames of a file, in order; `exchange` names whose they are where the lines do not.
 
-    Raises UsageError that names the file and the line.
+    `bar` shows on a terminal how far it has been read. Raises UsageError that names the file and the line.
     """
     opened = 0
     try:
-        with path.open("rb") as file:
+        with bars.reading(path, shown=bar) as file:
             for number, text in enumerate(file, 1):
                 if text.strip():
                     row = _row(text, f"{path}:{number}")

@@ -239,7 +239,7 @@ def test_what_takes_long_has_a_bar_on_a_terminal(tmp_path: Path, args: tuple[str
     terminal, stderr = pty.openpty()
     program = Program(tmp_path, *(str(file) if arg == "FILE" else arg for arg in args))
     command = [sys.executable, "-m", "ticker", *program._args]
-    environment = {**program._environment, "TERM": "xterm", "TICKER_LOG__LEVEL": "error"}
+    environment = {**program.environment, "TERM": "xterm", "TICKER_LOG__LEVEL": "error"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr) as running:
         os.close(stderr)
         shown = b""

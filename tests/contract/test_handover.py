@@ -13,13 +13,14 @@ import orjson
 import pytest
 from aiohttp import web
 
+from tests.venues import until
 from ticker import clock, sim
 from ticker.collect import feed
 from ticker.collect.connection import Connection
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.exchanges.exchange import Frame, Keepalive, Memory, Request
 from ticker.model import Event, Goodbye, Instant, Market, Reply, Suspension, Tick
-from ticker.sim.venue import Client, Venue
+from ticker.sim.venue import Beat, Client, Venue
 
 
 class Log:
@@ -48,12 +49,6 @@ class Log:
     @property
     def closings(self) -> list[str]:
         return [line for line in self.told if line.startswith("closed")]
-
-
-async def until(condition: Callable[[], Any], deadline: float = 8.0) -> None:
-    async with asyncio.timeout(deadline):
-        while not condition():  # noqa: ASYNC110 - what is waited for is no event
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -169,8 +164,8 @@ async def test_while_two_connections_deliver_no_market_goes_back_to_the_older_on
 async def test_prices_are_read_while_a_long_list_is_still_being_subscribed(venue: tuple[Venue, Exchange]) -> None:
     upbit, exchange = venue
 
-    def one_by_one(some: Iterable[Market], memory: Memory) -> list[str]:
-        return [frame for _ in range(50) for frame in exchange.subscribe(list(some), memory)]
+    def one_by_one(some: Iterable[Market], memory: Memory, now: int) -> list[str]:
+        return [frame for _ in range(50) for frame in exchange.subscribe(list(some), memory, now)]
 
     async with feeding(upbit, exchange, subscribe=one_by_one, frame_gap_s=0.2) as log:
         await until(lambda: log.ticks, 2.0)
@@ -180,7 +175,8 @@ async def test_prices_are_read_while_a_long_list_is_still_being_subscribed(venue
 
 async def test_replies_go_back_on_the_same_connection(venue: tuple[Venue, Exchange]) -> None:
     upbit, exchange = venue
-    upbit.protocol = msgspec.structs.replace(upbit.protocol, beat=lambda _v, _c: ["are you there?"], beat_s=0.05)
+    beat = Beat(lambda _v, _c: ["are you there?"], 0.05)
+    upbit.protocol = msgspec.structs.replace(upbit.protocol, beat=beat)
 
     def parse(frame: Frame, memory: Memory) -> Iterable[Event]:
         return [Reply("PING")] if frame == "are you there?" else exchange.parse(frame, memory)
@@ -286,10 +282,10 @@ async def test_a_fault_of_one_module_is_counted_and_logged_and_stops_nobody(
     upbit, exchange = venue
     mistakes = iter([True, True, False])
 
-    def subscribe(some: Any, memory: Memory) -> list[str]:
+    def subscribe(some: Any, memory: Memory, now: int) -> list[str]:
         if next(mistakes, False):
             raise ZeroDivisionError("a mistake")
-        return exchange.subscribe(some, memory)
+        return exchange.subscribe(some, memory, now)
 
     with caplog.at_level(logging.WARNING, "ticker"):
         async with feeding(upbit, exchange, subscribe=subscribe) as log:

@@ -19,7 +19,7 @@ from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import read
 from ticker.history import ref_minute
 from ticker.model import DAY, MINUTE, Tick
-from ticker.sim.upbit import KST
+from ticker.sim.quotation import KST
 from ticker.sim.venue import Venue
 from ticker.sim.world import ARTICLE, Coin
 
@@ -112,9 +112,10 @@ async def test_no_ack_a_snapshot_then_the_moving_price_in_binary_frames(name: st
         await socket.send(asking("KRW-BTC"))
         first = await told(socket)
         assert (first["type"], first["code"], first["stream_type"]) == ("ticker", "KRW-BTC", "SNAPSHOT")
+        coin = venue.coins["KRW-BTC"]
+        await venue.publish(coin)
         second = await told(socket)
         assert second["stream_type"] == "REALTIME"
-        coin = venue.coins["KRW-BTC"]
         assert second["trade_timestamp"] <= coin.ts
         zone = KST if name == "bithumb" else UTC
         traded = datetime.fromtimestamp(second["trade_timestamp"] / 1000, zone)

@@ -7,6 +7,7 @@ minute nobody watched. What Redis or our own watching already knows is not asked
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from decimal import Decimal
 from typing import Final, TypeAlias, TypeVar
 
 import aiohttp
@@ -14,7 +15,7 @@ import aiohttp
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS, Candles, Request
-from ticker.history import minute_of, ref_minute
+from ticker.history import minute_of, ref_minute, unpack
 from ticker.market import Prices
 from ticker.model import MINUTE, Instant
 from ticker.quotes import Quote
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 SETTLE: Final = 10_000
 """A minute's candle is asked for this long after its end, when late trades are in it."""
+LOOK_BACK: Final = 60
+"""Minutes to look back for the price of a silent one, at first."""
 PAUSE_S: Final = 5.0
 ROLLING_S: Final = 60.0
 
@@ -93,16 +96,31 @@ class Backfill:
         if not self._total:
             self._total = self._missing()
         key = quote.market.key
-        request = candles.request(quote.market, end, (end - first) // MINUTE)
-        found = await self._ask(request, candles.parse)
-        if found is None:
+        usable = await self._candles(candles, quote, first, end)
+        if usable is None:
             return
-        usable = [candle for candle in found if candle[0] < end]
         self._filled += self.prices.history.fill(key, usable, end)
         if not self.prices.history.series(key).get(first):
             self._known[key] = min((minute for minute, _ in usable), default=end)  # it did not exist before
         self._progress(self.exchange.name, self._filled, self._total)
         self.prices.touch()
+
+    async def _candles(self, candles: Candles, quote: Quote, first: int, end: int) -> list[tuple[int, Decimal]] | None:
+        """The candles before `end` that tell the price at `first` too, which a silent minute has from an earlier one.
+
+        Some venues leave silent minutes out of the span that is asked for: then it begins further back.
+        """
+        count = (end - first) // MINUTE
+        known = unpack(self.prices.history.series(quote.key).get(first - MINUTE))
+        counts = (count,) if known else (max(count, min(LOOK_BACK, candles.most)), candles.most)
+        for count in counts:
+            found = await self._ask(candles.request(quote.market, end, count), candles.parse)
+            if found is None:
+                return None
+            usable = [candle for candle in found if candle[0] < end]
+            if any(minute <= first for minute, _ in usable):
+                return usable
+        return usable if known is None else [(first - MINUTE, known), *usable]
 
     def _missing(self) -> int:
         now = self._clock().wall

@@ -62,6 +62,8 @@ class Connection:
         listener: Listener,
         clock: Callable[[], Instant],
         record: Record | None,
+        *,
+        alone: bool = False,
     ) -> None:
         self.number = number
         """Counts the connections of one feed: a later one has a greater number."""
@@ -74,7 +76,8 @@ class Connection:
         self.retired = asyncio.Event()
         """It is to be replaced by a new one, which is opened first."""
         self._exchange = exchange
-        self._markets = markets
+        self._lots = [[market] for market in markets] if alone else [markets]
+        self._alone = alone
         self._name = name
         self._listener = listener
         self._clock = clock
@@ -98,7 +101,9 @@ class Connection:
             await self._read(socket)
 
     async def _subscribe(self, socket: ClientConnection) -> None:
-        for number, frame in enumerate(self._exchange.subscribe(self._markets, self._memory)):
+        now = self._clock().wall
+        frames = [frame for lot in self._lots for frame in self._exchange.subscribe(lot, self._memory, now)]
+        for number, frame in enumerate(frames):
             if number:
                 await asyncio.sleep(self._exchange.frame_gap_s)
             await self._send(socket, frame)
@@ -162,6 +167,8 @@ class Connection:
             self.retired.set()
         else:
             self._listener.dropped("refused", event.reason)
+            if self._exchange.refuses_frames and not self._alone:
+                self.retired.set()  # the next one asks for each market alone
 
     def _settle(self) -> None:
         if self._subscribed and self.good_since is not None:

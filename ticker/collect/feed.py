@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import aiohttp
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from ticker.collect.backoff import Backoff
 from ticker.collect.connection import Connection, Record, Silence
 from ticker.collect.rest import TOO_MANY, Pace, fetch, wait_of
 from ticker.errors import BadFrame
@@ -23,8 +24,6 @@ from ticker.model import Instant, Market, Suspension, Tick
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT_S: Final = 0.5
-LONGEST_WAIT_S: Final = 20.0
 GOOD: Final = 60_000
 SELDOM: Final = 10_000
 EXPECTED: Final = (OSError, TimeoutError, WebSocketException, aiohttp.ClientError, BadFrame, Silence)
@@ -45,23 +44,6 @@ class Sink(Protocol):
 
     def dropped(self, exchange: str, reason: str) -> None:
         """`malformed`: a frame that cannot be read. `refused`: a refusal. `error`: a fault of this program."""
-
-
-class Backoff:
-    """How long to wait before dialling again."""
-
-    def __init__(self, jitter: Callable[[], float]) -> None:
-        self._jitter = jitter
-        self._most = FIRST_WAIT_S
-
-    def wait(self) -> float:
-        """Seconds to wait now: anything up to the most, which doubles."""
-        most, self._most = self._most, min(self._most * 2, LONGEST_WAIT_S)
-        return most * self._jitter()
-
-    def reset(self) -> None:
-        """It went well for long enough."""
-        self._most = FIRST_WAIT_S
 
 
 class Feed:
@@ -95,6 +77,8 @@ class Feed:
         """The number of the connection that is taking over, while it does."""
         self._moved: set[tuple[str, str]] = set()
         """The markets that the heir delivers already: what an older connection says of them is old."""
+        self._alone = False
+        """Each market is subscribed alone: one was refused, and with it all the others of its frame."""
         self._said: dict[str, int] = {}
         """Kind of complaint -> when it was last logged."""
 
@@ -173,7 +157,7 @@ class Feed:
     def _connection(self) -> Connection:
         number = next(self._numbers)
         name = f"{self.shard}-{number}-{self._clock().wall}"  # unique in a record file that several runs append to
-        return Connection(self.exchange, self.markets, name, number, self, self._clock, self._record)
+        return Connection(self.exchange, self.markets, name, number, self, self._clock, self._record, alone=self._alone)
 
     def _settle(self) -> None:
         """Nobody is taking over (any more)."""
@@ -215,6 +199,7 @@ class Feed:
     def dropped(self, reason: str, detail: str) -> None:
         """A frame that cannot be read, or a refusal: counted each time, logged now and then."""
         self._sink.dropped(self.exchange.name, reason)
+        self._alone |= reason == "refused" and self.exchange.refuses_frames
         now = self._clock().mono
         if now - self._said.get(reason, -SELDOM) >= SELDOM:
             self._said[reason] = now

@@ -25,7 +25,7 @@ CHUNK: Final = 100
 MESSAGE: Final = only("e s c p T E code msg error", within="data event")
 
 
-def _subscriptions(markets: Sequence[Market], _memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], _memory: Memory, _now: int) -> list[str]:
     streams = [f"{market.code.lower()}@ticker" for market in markets]
     chunks = [streams[i : i + CHUNK] for i in range(0, len(streams), CHUNK)]
     return [json.encode({"method": "SUBSCRIBE", "params": some, "id": i}).decode() for i, some in enumerate(chunks, 1)]

@@ -88,7 +88,7 @@ BITFINEX: Final = Exchange(
     rest_url="https://api-pub.bitfinex.com",
     markets=(Request("/v2/conf/pub:list:pair:exchange"),),
     parse_markets=parse_markets,
-    subscribe=lambda markets, _memory: [_subscription(market.code, one) for market in markets for one in CHANNELS],
+    subscribe=lambda markets, _m, _now: [_subscription(one.code, kind) for one in markets for kind in CHANNELS],
     parse=parse,
     keepalive=Keepalive(20.0, lambda now: f'{{"event":"ping","cid":{now}}}'),
     candles=Candles(_candles, parse_candles, most=1500, per_s=0.4),  # 30 a minute

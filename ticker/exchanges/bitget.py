@@ -26,7 +26,7 @@ PRICES: Final = {("SPOT", "ticker"): "lastPr", ("SPOT", "trade"): "price"}
 CHUNK: Final = 50
 
 
-def _subscriptions(markets: Sequence[Market], memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], memory: Memory, _now: int) -> list[str]:
     memory |= {market.code: (market.listed or market.symbol, market.quote) for market in markets}
     topics = [{"instType": "SPOT", "channel": "ticker", "instId": market.code} for market in markets]
     chunks = [topics[i : i + CHUNK] for i in range(0, len(topics), CHUNK)]

@@ -61,7 +61,7 @@ BITHUMB: Final = Exchange(
     rest_url="https://api.bithumb.com",
     markets=(Request("/v1/market/all"),),
     parse_markets=lambda body: upbit.parse_markets("bithumb", body),
-    subscribe=lambda markets, _memory: [upbit.subscription([market.code for market in markets])],
+    subscribe=lambda markets, _memory, _now: [upbit.subscription([market.code for market in markets])],
     parse=upbit.parse,
     keepalive=Keepalive(15.0),  # closed after 60 s without a frame from us
     candles=Candles(_candles, upbit.parse_candles, most=200, per_s=50.0),  # 150 a second

@@ -25,7 +25,7 @@ QUOTES: Final = ("USD", "EUR", "GBP", "USDT", "USDC", "BTC", "ETH")
 CHANNEL: Final = "live_trades_"
 
 
-def _subscriptions(markets: Sequence[Market], memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], memory: Memory, _now: int) -> list[str]:
     memory |= {market.code: (market.listed or market.symbol, market.quote) for market in markets}
     channels = [f"{CHANNEL}{market.code}" for market in markets]
     return [orjson.dumps({"event": "bts:subscribe", "data": {"channel": channel}}).decode() for channel in channels]

@@ -22,7 +22,7 @@ from ticker.model import MINUTE, SYMBOL, Event, Market, Refused, Tick
 CHUNK: Final = 10
 
 
-def _subscriptions(markets: Sequence[Market], _memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], _memory: Memory, _now: int) -> list[str]:
     topics = [f"tickers.{market.code}" for market in markets]
     chunks = [topics[i : i + CHUNK] for i in range(0, len(topics), CHUNK)]
     return [orjson.dumps({"op": "subscribe", "args": some}).decode() for some in chunks]
@@ -94,5 +94,6 @@ BYBIT: Final = Exchange(
     candles=Candles(_candles, parse_candles, most=1000, per_s=20.0),  # 600 in five seconds
     rolling=Rolling(Request("/v5/market/tickers?category=spot"), parse_rolling, "USDT"),
     connects_per_s=1.0,  # 500 in five minutes
+    refuses_frames=True,
     frame_gap_s=0.1,
 )

@@ -78,12 +78,13 @@ COINBASE: Final = Exchange(
     rest_url="https://api.exchange.coinbase.com",
     markets=(Request("/products"),),
     parse_markets=parse_markets,
-    subscribe=lambda markets, _memory: [
+    subscribe=lambda markets, _memory, _now: [
         subscription([market.code for market in markets[i : i + CHUNK]]) for i in range(0, len(markets), CHUNK)
     ],
     parse=parse,
     keepalive=Keepalive(15.0),
     candles=Candles(_candles, parse_candles, most=300, per_s=5.0),  # 10 a second
+    refuses_frames=True,
     most_markets=300,
     connects_per_s=4.0,  # 8 a second
     frame_gap_s=0.05,  # 100 messages a second

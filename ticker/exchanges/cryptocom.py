@@ -25,7 +25,7 @@ DIGITS: Final = Context(prec=10)
 CHUNK: Final = 100
 
 
-def _subscriptions(markets: Sequence[Market], _memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], _memory: Memory, _now: int) -> list[str]:
     channels = [f"ticker.{market.code}" for market in markets]
     chunks = [channels[i : i + CHUNK] for i in range(0, len(channels), CHUNK)]
     return [

@@ -83,8 +83,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     """The requests that together give the complete market list."""
     parse_markets: Callable[[bytes], list[Market]]
     """One body of `markets`; suspended ones are marked, delisted ones absent."""
-    subscribe: Callable[[Sequence[Market], Memory], list[str]]
-    """The frames that subscribe one connection to these markets, sent in order right after it opens."""
+    subscribe: Callable[[Sequence[Market], Memory, int], list[str]]
+    """(markets, memory, now in ms): the frames that subscribe one connection, sent in order right after it opens."""
     parse: Callable[[Frame, Memory], Iterable[Event]]
     """One received frame; call it through `read`, which turns every failure into BadFrame."""
     keepalive: Keepalive
@@ -99,6 +99,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     connects_per_s: float = 1.0
     frame_gap_s: float = 0.25
     """Pause between the subscribe frames of one connection."""
+    refuses_frames: bool = False
+    """One unknown market refuses all the others of its subscribe frame."""
     max_age_s: float | None = None
     """A connection older than this is replaced by a new one before the venue cuts it."""
     token: Request | None = None

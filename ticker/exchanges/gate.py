@@ -10,7 +10,6 @@ Source: https://www.gate.com/docs/developers/apiv4 (spot websocket v4, REST; rea
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Context, Decimal
 from typing import Any, Final
 
@@ -25,9 +24,9 @@ DIGITS: Final = Context(prec=10)
 ALL_OF_IT: Final = Decimal(-100)
 
 
-def _subscriptions(markets: Sequence[Market], _memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], _memory: Memory, now: int) -> list[str]:
     codes = [market.code for market in markets]
-    frame = {"time": round(datetime.now(UTC).timestamp()), "channel": "spot.tickers", "event": "subscribe"}
+    frame = {"time": now // 1000, "channel": "spot.tickers", "event": "subscribe"}
     return [orjson.dumps({**frame, "payload": codes[i : i + 100]}).decode() for i in range(0, len(codes), 100)]
 
 
@@ -64,7 +63,7 @@ def parse_markets(body: bytes) -> list[Market]:
 
 
 def _candles(market: Market, end: int, count: int) -> Request:
-    span = f"from={(end - max(count, 60) * MINUTE) // 1000}&to={(end - MINUTE) // 1000}"
+    span = f"from={(end - count * MINUTE) // 1000}&to={(end - MINUTE) // 1000}"
     return Request(f"/api/v4/spot/candlesticks?currency_pair={market.code}&interval=1m&{span}")
 
 
@@ -94,6 +93,7 @@ GATE: Final = Exchange(
     parse_markets=parse_markets,
     subscribe=_subscriptions,
     parse=parse,
+    refuses_frames=True,
     keepalive=Keepalive(15.0, lambda now: f'{{"time":{now // 1000},"channel":"spot.ping"}}'),
     candles=Candles(_candles, parse_candles, most=900, per_s=10.0),  # 200 in ten seconds
     rolling=Rolling(Request("/api/v4/spot/tickers"), parse_rolling, "USDT"),

@@ -30,7 +30,7 @@ NANOSECONDS: Final = 1_000_000
 CHUNK: Final = 50
 
 
-def _subscriptions(markets: Sequence[Market], memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], memory: Memory, _now: int) -> list[str]:
     memory |= {market.code: (market.listed or market.symbol, market.quote) for market in markets}
     streams = [f"{market.code}@trade" for market in markets]
     chunks = [streams[i : i + CHUNK] for i in range(0, len(streams), CHUNK)]
@@ -90,6 +90,7 @@ GEMINI: Final = Exchange(
     keepalive=Keepalive(20.0, lambda now: f'{{"id":{now},"method":"ping"}}'),
     candles=Candles(_candles, parse_candles, most=1440, per_s=1.0),  # 120 a minute
     silence_s=180.0,  # trades alone
+    refuses_frames=True,
     most_markets=400,
     connects_per_s=0.5,  # 300 in five minutes
 )

@@ -84,7 +84,7 @@ GOPAX: Final = Exchange(
     rest_url="https://api.gopax.co.kr",
     markets=(Request("/trading-pairs"),),
     parse_markets=parse_markets,
-    subscribe=lambda _markets, _memory: [SUBSCRIPTION],
+    subscribe=lambda _markets, _memory, _now: [SUBSCRIPTION],
     parse=parse,
     keepalive=Keepalive(20.0),
     candles=Candles(_candles, parse_candles, most=500, per_s=10.0),  # 20 a second

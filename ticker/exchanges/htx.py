@@ -32,7 +32,7 @@ CANDLES: Final = "/market/history/kline?period=1min&size=2000&symbol="
 TOPIC: Final = re.compile(r"market\.(\w+)\.(ticker|trade\.detail)")
 
 
-def _subscriptions(markets: Sequence[Market], memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], memory: Memory, _now: int) -> list[str]:
     memory |= {market.code: (market.listed or market.symbol, market.quote) for market in markets}
     return [orjson.dumps({"sub": f"market.{m.code}.ticker", "id": m.code}).decode() for m in markets]
 

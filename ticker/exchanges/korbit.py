@@ -84,7 +84,7 @@ KORBIT: Final = Exchange(
     rest_url="https://api.digitalx.miraeasset.com",
     markets=(Request("/v2/currencyPairs"),),
     parse_markets=parse_markets,
-    subscribe=lambda markets, _memory: [_subscription([market.code for market in markets])],
+    subscribe=lambda markets, _memory, _now: [_subscription([market.code for market in markets])],
     parse=parse,
     keepalive=Keepalive(20.0),
     rolling=Rolling(Request("/v2/tickers"), parse_rolling, "KRW"),
@@ -93,5 +93,6 @@ KORBIT: Final = Exchange(
         *(("1000", "1"), ("100", "0.1"), ("10", "0.01"), ("1", "0.001"), ("0", "0.0001")),
     ),
     silence_s=60.0,
+    refuses_frames=True,
     most_markets=300,  # 193 in one frame were not refused
 )

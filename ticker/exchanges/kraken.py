@@ -27,7 +27,7 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 CHUNK: Final = 100
 
 
-def _subscriptions(markets: Sequence[Market], _memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], _memory: Memory, _now: int) -> list[str]:
     codes = [market.code for market in markets]
     asked = [{"channel": "ticker", "symbol": codes[i : i + CHUNK]} for i in range(0, len(codes), CHUNK)]
     return [

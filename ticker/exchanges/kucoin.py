@@ -20,7 +20,7 @@ from ticker.model import MINUTE, SYMBOL, Event, Market, Refused, Tick
 READ: Final = {"/market/ticker": 1, "/market/match": 1_000_000}  # the units of its time in a millisecond
 
 
-def _subscriptions(markets: Sequence[Market], memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], memory: Memory, _now: int) -> list[str]:
     memory |= {market.code: (market.listed or market.symbol, market.quote) for market in markets}
     chunks = [markets[i : i + 100] for i in range(0, len(markets), 100)]
     topics = ["/market/ticker:" + ",".join(market.code for market in some) for some in chunks]
@@ -63,12 +63,12 @@ def parse_markets(body: bytes) -> list[Market]:
 
 
 def _candles(market: Market, end: int, count: int) -> Request:
-    span = f"startAt={(end - max(count, 60) * MINUTE) // 1000}&endAt={end // 1000}"
+    span = f"startAt={(end - count * MINUTE) // 1000}&endAt={end // 1000}"
     return Request(f"/api/v1/market/candles?type=1min&symbol={market.code}&{span}")
 
 
 def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
-    """Rows of (second, open, close, high, low, ...) in text, newest first; silent ones are absent: hence an hour."""
+    """Rows of (second, open, close, high, low, ...) in text, newest first; silent ones are absent."""
     return [(int(row[0]) * 1000, money.price(row[2])) for row in _data(body)]
 
 

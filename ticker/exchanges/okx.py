@@ -24,7 +24,7 @@ UPGRADE: Final = "64008"
 CHUNK: Final = 100
 
 
-def _subscriptions(markets: Sequence[Market], _memory: Memory) -> list[str]:
+def _subscriptions(markets: Sequence[Market], _memory: Memory, _now: int) -> list[str]:
     topics = [{"channel": "tickers", "instId": market.code} for market in markets]
     chunks = [topics[i : i + CHUNK] for i in range(0, len(topics), CHUNK)]
     return [orjson.dumps({"op": "subscribe", "args": some}).decode() for some in chunks]

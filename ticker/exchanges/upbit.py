@@ -87,7 +87,7 @@ UPBIT: Final = Exchange(
     rest_url="https://api.upbit.com",
     markets=(Request("/v1/market/all"),),
     parse_markets=lambda body: parse_markets("upbit", body),
-    subscribe=lambda markets, _memory: [subscription([market.code for market in markets])],
+    subscribe=lambda markets, _memory, _now: [subscription([market.code for market in markets])],
     parse=parse,
     keepalive=Keepalive(15.0),  # closed after 60 s without a frame from us
     candles=Candles(_candles, parse_candles, most=200, per_s=8.0),  # 10 a second

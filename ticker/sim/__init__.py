@@ -1,29 +1,33 @@
-"""Simulated exchanges that speak the real protocols on loopback, for `ticker demo` and for tests."""
+"""Simulated exchanges that speak the real protocols on loopback, for `ticker demo` and for tests.
+
+An exchange's simulator is the module of its name beside this one; it says how the exchange speaks in `PROTOCOL`.
+"""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Final
 
 from ticker.model import Board, Instant
 from ticker.names import name
 from ticker.settings import KRW, TITLES
-from ticker.sim import binance, bithumb, coinbase, coinone, gopax, korbit, upbit
+from ticker.sim.loopback import serve as serve
 from ticker.sim.venue import Protocol, Venue
-from ticker.sim.venue import serve as serve
 from ticker.sim.world import ARTICLE
 from ticker.sim.world import World as World
 
-ALL: Final[tuple[Protocol, ...]] = (
-    *(upbit.PROTOCOL, bithumb.PROTOCOL, coinone.PROTOCOL, korbit.PROTOCOL, gopax.PROTOCOL),
-    *(binance.PROTOCOL, coinbase.PROTOCOL),
-)
-PROTOCOLS: Final[dict[str, Protocol]] = {protocol.name: protocol for protocol in ALL}
 DEMO: Final = ("upbit", "bithumb")
 """The exchanges of the demo."""
 
 
+def protocol(exchange: str) -> Protocol:
+    """How a simulated exchange speaks."""
+    found: Protocol = import_module(f"{__name__}.{exchange}").PROTOCOL
+    return found
+
+
 def venues(world: World, clock: Callable[[], Instant]) -> list[Venue]:
     """The simulated exchanges of a world."""
-    return [Venue(PROTOCOLS[name], world, clock) for name in world.coins]
+    return [Venue(protocol(exchange), world, clock) for exchange in world.coins]
 
 
 def boards() -> dict[str, Board]:

@@ -7,7 +7,7 @@ import orjson
 
 from ticker.sim.kit import before, refuse, rows, subscribe, text
 from ticker.sim.pages import pages, renamed, says, until
-from ticker.sim.venue import Client, Frames, Protocol, Venue
+from ticker.sim.venue import Beat, Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
 CODE: Final = renamed("t{}USD", DASH="DSH", QTUM="QTM", AVAX="AVAX:", LINK="LINK:")
@@ -36,5 +36,5 @@ ROWS: Final = rows(lambda c, now: [CODE(c), 0, 0, 0, 0, float(c.price - before(c
 PAST: Final = pages(CODE, until("code", "end", more=1), lambda at, close: [at, 0, float(close)], 10000, reach=True)
 ROUTES: Final = {"/v2/conf/pub:list:pair:exchange": LIST, "/v2/tickers": ROWS, "/v2/candles/trade:1m:{code}/hist": PAST}
 HELLO: Final = says({"event": "info", "version": 2, "platform": {"status": 1}})
-BEAT: Final = says([0, "hb"])
-PROTOCOL: Final = Protocol("bitfinex", "/ws/2", _message, _frame, ROUTES, 20, 20, 60.0, HELLO, BEAT, 15.0, BYE)
+BEAT: Final = Beat(says([0, "hb"]), 15.0)
+PROTOCOL: Final = Protocol("bitfinex", "/ws/2", _message, _frame, ROUTES, 20, 20, 60.0, HELLO, BEAT, BYE)

@@ -19,9 +19,8 @@ def _message(venue: Venue, client: Client, message: str) -> Frames:
     if request["op"] == "ping" or venue.faults.refuse:
         return refuse(client, ERROR) if venue.faults.refuse else [text({"success": True, "ret_msg": "pong"})]
     codes = [topic.removeprefix("tickers.") for topic in request["args"]]
-    if codes[10:] or set(codes) - {CODE(coin) for coin in venue.coins.values()}:
-        return [text(ERROR)]
-    return [text({"success": True, "op": "subscribe"}), *subscribe(venue, client, codes, CODE)[0]]
+    frames, unknown = ([], codes) if codes[10:] else subscribe(venue, client, codes, CODE, all_or_none=True)
+    return [text(ERROR)] if unknown else [text({"success": True, "op": "subscribe"}), *frames]
 
 
 def _row(coin: Coin, now: int) -> dict[str, object]:

@@ -15,9 +15,11 @@ CODE: Final = named("{}-USD")
 
 def _message(venue: Venue, client: Client, message: str) -> Frames:
     request: dict[str, Any] = orjson.loads(message)
-    frames, unknown = subscribe(venue, client, request["product_ids"], CODE)
-    if unknown or venue.faults.refuse:
-        return refuse(client, {"type": "error", "message": "Failed to subscribe", "reason": f"no product {unknown}"})
+    if venue.faults.refuse:
+        return refuse(client, {"type": "error", "message": "Failed to subscribe"})
+    frames, unknown = subscribe(venue, client, request["product_ids"], CODE, all_or_none=True)
+    if unknown:
+        return [text({"type": "error", "message": "Failed to subscribe", "reason": f"no product {unknown}"})]
     channels = [{"name": "ticker", "product_ids": request["product_ids"]}]
     return [text({"type": "subscriptions", "channels": channels}), *frames]
 

@@ -6,7 +6,7 @@ import orjson
 
 from ticker.sim.kit import before, named, refuse, rows, subscribe, text, unit
 from ticker.sim.pages import pages, says, span, within
-from ticker.sim.venue import Client, Frames, Protocol, Venue
+from ticker.sim.venue import Beat, Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
 CODE: Final = named("{}_USD")
@@ -16,7 +16,7 @@ ERROR: Final = {"method": "subscribe", "code": 40003, "message": "Unknown symbol
 
 def _message(venue: Venue, client: Client, message: str) -> Frames:
     request = orjson.loads(message)
-    if request["method"] == "public/respond-heartbeat" or venue.faults.refuse:
+    if request["method"] != "subscribe" or venue.faults.refuse:
         return refuse(client, ERROR) if venue.faults.refuse else []
     frames, unknown = subscribe(venue, client, [one.split(".")[1] for one in request["params"]["channels"]], CODE)
     return [text({"method": "subscribe", "code": 0}), *(text({**ERROR, "channel": one}) for one in unknown), *frames]
@@ -33,8 +33,8 @@ def _row(coin: Coin, now: int) -> dict[str, object]:
     return {**told, **pair, "price_tick_size": unit(coin.price), "tradable": True}
 
 
-ASK: Final = span("instrument_name", "start_ts", "end_ts")
-BEAT: Final = says({"id": 1790200000000, "method": "public/heartbeat", "code": 0})
+BEAT: Final = Beat(says({"id": 1790200000000, "method": "public/heartbeat", "code": 0}), 30.0, "respond-heartbeat")
 LISTS: Final = dict.fromkeys(("/exchange/v1/public/get-instruments", "/exchange/v1/public/get-tickers"), rows(_row, OK))
+ASK: Final = span("instrument_name", "start_ts", "end_ts")
 PAST: Final = {"/exchange/v1/public/get-candlestick": pages(CODE, ASK, lambda t, c: {"t": t, "c": f"{c:f}"}, 300, OK)}
-PROTOCOL: Final = Protocol("cryptocom", "/", _message, _frame, LISTS | PAST, 100, 20, 70.0, beat=BEAT, beat_s=30.0)
+PROTOCOL: Final = Protocol("cryptocom", "/", _message, _frame, LISTS | PAST, 100, 20, 70.0, beat=BEAT)

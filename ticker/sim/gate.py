@@ -18,9 +18,8 @@ GOODBYE: Final = says({"type": "upgrade", "msg": "The connection will soon be cl
 def _message(venue: Venue, client: Client, message: str) -> Frames:
     if '"spot.ping"' in message or venue.faults.refuse:
         return refuse(client, ERROR) if venue.faults.refuse else [text({"channel": "spot.pong", "event": ""})]
-    codes = orjson.loads(message)["payload"]
-    unknown = set(codes) - {CODE(coin) for coin in venue.coins.values()}
-    return [text(ERROR)] if unknown else [text(ACK), *subscribe(venue, client, codes, CODE)[0]]
+    frames, unknown = subscribe(venue, client, orjson.loads(message)["payload"], CODE, all_or_none=True)
+    return [text(ERROR)] if unknown else [text(ACK), *frames]
 
 
 def _frame(coin: Coin, _client: Client, _first: bool) -> str:

@@ -11,16 +11,15 @@ from ticker.sim.world import Coin
 
 CODE: Final = named("{}usd")
 STREAM: Final = named("{}usd@trade")
+ERROR: Final = {"status": 400, "error": {"code": -1013, "msg": "Invalid stream name"}}
 
 
 def _message(venue: Venue, client: Client, message: str) -> Frames:
     request = orjson.loads(message)
-    asked, known = request.get("params", []), set(map(STREAM, venue.coins.values()))
-    if venue.faults.refuse or not set(asked) <= known:
-        error = {"code": -1013, "msg": f"Invalid stream name: {set(asked) - known}"}
-        return refuse(client, {"id": request["id"], "status": 400, "error": error})
-    subscribe(venue, client, asked, STREAM)
-    return [text({"id": request["id"], "status": 200})]
+    if venue.faults.refuse:
+        return refuse(client, {"id": request["id"], **ERROR})
+    _, unknown = subscribe(venue, client, request.get("params", []), STREAM, all_or_none=True)
+    return [text({"id": request["id"], **(ERROR if unknown else {"status": 200})})]
 
 
 def _frame(coin: Coin, _client: Client, _first: bool) -> str:

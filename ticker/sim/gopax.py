@@ -3,8 +3,9 @@
 from typing import Final
 
 from ticker.model import MINUTE
+from ticker.sim.habits import ticking
 from ticker.sim.kit import candles, named, refuse, rows, text
-from ticker.sim.venue import Client, Frames, Protocol, Venue
+from ticker.sim.venue import Beat, Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
 CODE: Final = named("{}-KRW")
@@ -29,12 +30,9 @@ def _frame(coin: Coin, _client: Client, _first: bool) -> str:
     return text({"i": -1, "n": "TickerEvent", "o": {CODE(coin): _row(coin)}})
 
 
-def _beat(venue: Venue, _client: Client) -> Frames:
-    return [text(f"primus::ping::{venue.clock().wall}")]
-
-
+BEAT: Final = Beat(ticking(lambda now: text(f"primus::ping::{now}")), 30.0, "primus::pong")
 PAIRS: Final = rows(lambda coin, _now: {"name": CODE(coin), "baseAsset": coin.symbol, "quoteAsset": "KRW"})
 SPAN: Final = ("start", "end", MINUTE)
 CANDLES: Final = candles(CODE, SPAN, lambda at, close: [at, 0, 0, 0, float(close), 0], 1024, filled=True)
 ROUTES: Final = {"/trading-pairs": PAIRS, "/trading-pairs/{code}/candles": CANDLES}
-PROTOCOL: Final = Protocol("gopax", "/", _message, _frame, ROUTES, 20, 20, beat=_beat, beat_s=30.0)
+PROTOCOL: Final = Protocol("gopax", "/", _message, _frame, ROUTES, 20, 20, beat=BEAT)

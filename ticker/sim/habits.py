@@ -1,4 +1,4 @@
-"""What a few simulated exchanges do: frames in gzip, beats that tell the time, candles of the newest minutes only."""
+"""What a few simulated exchanges do: gzip, beats that tell the time, tokens, candles of the newest minutes only."""
 
 import gzip
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import orjson
 from aiohttp import web
 
 from ticker.model import MINUTE
-from ticker.sim.kit import Code, Route, answer, page
+from ticker.sim.kit import Code, Route, answer, page, text
 from ticker.sim.pages import Form, Wrap
 from ticker.sim.venue import Client, Frames, Venue
 
@@ -20,6 +20,27 @@ def zipped(body: object) -> bytes:
 def ticking(form: Callable[[int], str | bytes]) -> Callable[[Venue, Client], Frames]:
     """A beat with the time in ms in it."""
     return lambda venue, _client: [form(venue.clock().wall)]
+
+
+def token(form: Callable[[str, str], object]) -> Route:
+    """A route that hands out a token for the host it was asked at."""
+
+    def route(venue: Venue, request: web.Request) -> web.Response:
+        venue.tokens += 1
+        return answer(form(f"{venue.tokens}==", request.host))
+
+    return route
+
+
+def admitting(welcome: object, refusal: object) -> Callable[[Venue, Client], Frames]:
+    """A greeting for those who dialled with a token that is good; the others are sent away."""
+
+    def hello(venue: Venue, client: Client) -> Frames:
+        good = {f"{number}==" for number in range(venue.faults.expired + 1, venue.tokens + 1)}
+        client.closing = client.query.get("token") not in good
+        return [text(refusal if client.closing else welcome)]
+
+    return hello
 
 
 def newest(

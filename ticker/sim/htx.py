@@ -8,7 +8,7 @@ from ticker import money
 from ticker.sim.habits import newest, ticking, zipped
 from ticker.sim.kit import named, refuse, rows, subscribe
 from ticker.sim.pages import within
-from ticker.sim.venue import Client, Frames, Protocol, Venue
+from ticker.sim.venue import Beat, Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
 CODE: Final = named("{}usdt")
@@ -35,5 +35,5 @@ def _symbol(coin: Coin, _now: int) -> dict[str, object]:
 
 KLINE: Final = newest(CODE, "symbol", 2000, lambda at, close: {"id": at // 1000, "close": float(close)}, OK)
 ROUTES: Final = {"/v2/settings/common/symbols": rows(_symbol, OK), "/market/history/kline": KLINE}
-PING: Final = ticking(lambda now: zipped({"ping": now}))
-PROTOCOL: Final = Protocol("htx", "/ws", _message, _frame, ROUTES, 10, 20, idle_s=20.0, beat=PING, beat_s=5.0)
+BEAT: Final = Beat(ticking(lambda now: zipped({"ping": now})), 5.0, '"pong"')
+PROTOCOL: Final = Protocol("htx", "/ws", _message, _frame, ROUTES, 10, 20, 20.0, beat=BEAT)

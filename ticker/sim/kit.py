@@ -35,14 +35,17 @@ def answer(body: object, status: int = 200) -> web.Response:
     return web.json_response(body=orjson.dumps(body), status=status)
 
 
-def subscribe(venue: Venue, client: Client, wanted: Iterable[str], code: Code) -> tuple[Frames, list[str]]:
+def subscribe(
+    venue: Venue, client: Client, wanted: Iterable[str], code: Code, *, all_or_none: bool = False
+) -> tuple[Frames, list[str]]:
     """Add markets by the venue's own codes: (their first frames, the codes that do not exist)."""
     by_code = {code(coin): coin for coin in venue.coins.values()}
     wanted = list(wanted)
-    known = [by_code[one] for one in wanted if one in by_code]
+    unknown = [one for one in wanted if one not in by_code]
+    known = [by_code[one] for one in wanted if one in by_code and not (all_or_none and unknown)]
     client.codes |= {coin.code for coin in known}
     frames: Frames = [] if venue.faults.silent else [venue.protocol.frame(coin, client, True) for coin in known]
-    return frames, [one for one in wanted if one not in by_code]
+    return frames, unknown
 
 
 def refuse(client: Client, error: object) -> Frames:

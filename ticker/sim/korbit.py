@@ -20,9 +20,9 @@ def _message(venue: Venue, client: Client, message: str) -> Frames:
     requests: Any = orjson.loads(message)
     if not isinstance(requests, list) or venue.faults.refuse:
         return refuse(client, {"status": "fail", "message": "invalid_format"})
-    frames, unknown = subscribe(venue, client, requests[0]["symbols"], CODE)
+    frames, unknown = subscribe(venue, client, requests[0]["symbols"], CODE, all_or_none=True)
     if unknown:
-        return refuse(client, {"status": "fail", "code": "INVALID_SYMBOL", "message": f"{unknown}", "requestId": 1})
+        return [text({"status": "fail", "code": "INVALID_SYMBOL", "message": f"{unknown}", "requestId": 1})]
     return [text({"status": "success", "requestId": 1}), *frames]
 
 

@@ -6,7 +6,7 @@ import orjson
 
 from ticker.sim.kit import iso, named, refuse, rows, subscribe, text, unit
 from ticker.sim.pages import says
-from ticker.sim.venue import Client, Frames, Protocol, Venue
+from ticker.sim.venue import Beat, Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
 CODE: Final = named("{}/USD")
@@ -36,5 +36,5 @@ def _pair(coin: Coin, _now: int) -> dict[str, str]:
 
 PAIRS: Final = rows(_pair, lambda found: {"error": [], "result": {str(i): pair for i, pair in enumerate(found)}})
 LISTS: Final = {"/0/public/AssetPairs": PAIRS}
-BEAT: Final = says({"channel": "heartbeat"})
-PROTOCOL: Final = Protocol("kraken", "/v2", _message, _frame, LISTS, 5, 15, 60.0, says(STATUS), BEAT, 1.0)
+BEAT: Final = Beat(says({"channel": "heartbeat"}), 1.0)
+PROTOCOL: Final = Protocol("kraken", "/v2", _message, _frame, LISTS, 5, 15, 60.0, says(STATUS), BEAT)

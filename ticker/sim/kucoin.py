@@ -2,10 +2,9 @@
 
 from typing import Final
 
-import orjson
-
+from ticker.sim.habits import admitting, token
 from ticker.sim.kit import before, refuse, rows, subscribe, text, unit
-from ticker.sim.pages import cells, here, pages, renamed, says, span, within
+from ticker.sim.pages import cells, pages, renamed, span, within
 from ticker.sim.venue import Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
@@ -17,7 +16,7 @@ CODE: Final = renamed("{}-USDT", BSV="BCHSV")
 def _message(venue: Venue, client: Client, message: str) -> Frames:
     if '"ping"' in message or venue.faults.refuse:
         return refuse(client, ERROR) if venue.faults.refuse else [text({"id": "1", "type": "pong"})]
-    codes = orjson.loads(message)["topic"].removeprefix("/market/ticker:").split(",")
+    codes = message.partition("/market/ticker:")[2].partition('"')[0].split(",")
     return [text(ERROR)] if codes[100:] else [text({"type": "ack"}), *subscribe(venue, client, codes, CODE)[0]]
 
 
@@ -32,9 +31,10 @@ def _row(coin: Coin, now: int) -> dict[str, object]:
     return {"symbol": CODE(coin), "priceIncrement": unit(coin.price), **names, **told}
 
 
-BULLET: Final = here(lambda host: OK({"token": "a==", "instanceServers": [{"endpoint": f"ws://{host}/endpoint"}]}))
+BULLET: Final = token(lambda it, host: OK({"token": it, "instanceServers": [{"endpoint": f"ws://{host}/endpoint"}]}))
+HELLO: Final = admitting({"type": "welcome"}, {"type": "error", "code": 401, "data": "token is expired"})
 CANDLES: Final = pages(CODE, span("symbol", "startAt", "endAt", ms=1000, more=0), cells(2, ms=1000), 1500, OK)
 TICKERS: Final = rows(_row, within("data", "ticker", code="200000"))
 REST: Final = {"/api/v1/bullet-public": BULLET, "/api/v2/symbols": rows(_row, OK)}
 ROUTES: Final = REST | {"/api/v1/market/allTickers": TICKERS, "/api/v1/market/candles": CANDLES}
-PROTOCOL: Final = Protocol("kucoin", "/endpoint", _message, _frame, ROUTES, 20, 15, 60.0, says({"type": "welcome"}))
+PROTOCOL: Final = Protocol("kucoin", "/endpoint", _message, _frame, ROUTES, 20, 15, 60.0, HELLO)

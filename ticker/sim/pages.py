@@ -56,11 +56,6 @@ def says(body: object) -> Callable[..., Frames]:
     return lambda *_whom: [text(body)]
 
 
-def here(form: Callable[[str], object]) -> Route:
-    """A route that tells something about the host and port it was asked at."""
-    return lambda _venue, request: answer(form(request.host))
-
-
 def pages(
     code: Code,
     ask: Ask,

@@ -6,13 +6,12 @@ What an exchange does its own way is a `Protocol` of a few functions. Faults are
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
 from aiohttp import WSMsgType, web
 
-from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import Instant
 from ticker.sim.world import Coin, World
 
@@ -20,7 +19,6 @@ Frames: TypeAlias = list[str | bytes]
 
 HALF: Final = b"\x82\x7e\x04\x00" + b'{"type":"ticker","code":"'
 """The head of a binary frame of 1,024 bytes and its first few."""
-STEP_S: Final = 0.05
 SECOND: Final = 1000
 
 
@@ -40,19 +38,32 @@ class Faults:
         """The Retry-After header that goes with it."""
         self.farewell: int | None = None
         """The code of a close instead of the answer to a subscription, as during maintenance."""
+        self.expired = 0
+        """How many of the tokens that were handed out are no longer good, where the exchange hands out tokens."""
 
 
 class Client:
     """One websocket connection and what it has subscribed to."""
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, query: Mapping[str, str]) -> None:
         self.socket = socket
         self.transport = transport
+        self.query = query
+        """What the address it dialled asks for."""
         self.codes: set[str] = set()
         self.simple = False
         self.received: list[str] = []
         self.closing = False
         """Close after the answers, as an error demands."""
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """What an exchange says on its own: heartbeats, or pings that want an answer."""
+
+    frames: Callable[["Venue", Client], Frames]
+    every_s: float
+    pong: str | None = None
+    """What stands in the answer it wants; a client that has not given one by the next beat is cut."""
 
 
 class Protocol(msgspec.Struct, frozen=True):
@@ -73,9 +84,7 @@ class Protocol(msgspec.Struct, frozen=True):
     """A client that sends nothing, not even a ping, is cut after this long."""
     hello: Callable[["Venue", Client], Frames] = lambda _venue, _client: []
     """What a connection is greeted with."""
-    beat: Callable[["Venue", Client], Frames] = lambda _venue, _client: []
-    """What the exchange says every `beat_s` on its own: heartbeats, pings that want an answer."""
-    beat_s: float = 0.0
+    beat: Beat | None = None
     goodbye: Callable[["Venue"], Frames] = lambda _venue: []
     """How it announces that it will close."""
 
@@ -90,6 +99,8 @@ class Venue:
         self.clients: set[Client] = set()
         self.dials: deque[int] = deque(maxlen=10_000)
         """When each websocket handshake came, ms of the steady clock."""
+        self.tokens = 0
+        """How many tokens were handed out."""
         self._requests: defaultdict[str, deque[int]] = defaultdict(lambda: deque(maxlen=1000))
         self._blocked = 0
 
@@ -150,7 +161,7 @@ class Venue:
         socket = web.WebSocketResponse(autoping=True, compress=True)
         await socket.prepare(request)
         assert request.transport is not None  # noqa: S101 - it was just written to
-        client = Client(socket, request.transport)
+        client = Client(socket, request.transport, request.query)
         self.clients.add(client)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -164,13 +175,19 @@ class Venue:
         return socket
 
     async def _beat(self, client: Client) -> None:
-        while self.protocol.beat_s:
-            await asyncio.sleep(self.protocol.beat_s)
-            await _send(client.socket, *self.protocol.beat(self, client))
+        beat, asked = self.protocol.beat, 0
+        while beat is not None:
+            await asyncio.sleep(beat.every_s)
+            if beat.pong and asked and not any(beat.pong in message for message in client.received[asked:]):
+                client.transport.abort()
+            asked = len(client.received)
+            await _send(client.socket, *beat.frames(self, client))
 
     async def _converse(self, client: Client) -> None:
         await _send(client.socket, *self.protocol.hello(self, client))
-        while True:
+        if client.closing:
+            await client.socket.close(code=1000)
+        while not client.socket.closed:
             try:
                 message = await client.socket.receive(timeout=self.protocol.idle_s)
             except TimeoutError:
@@ -214,37 +231,3 @@ async def _send(socket: web.WebSocketResponse, *frames: str | bytes) -> None:
             await socket.send_str(frame)
         else:
             await socket.send_bytes(frame)
-
-
-@contextlib.asynccontextmanager
-async def serve(venues: list[Venue]) -> AsyncIterator[dict[str, Exchange]]:
-    """Run simulated exchanges on loopback; yields the registry's values aimed at them."""
-    runners, aimed = [], {}
-    for venue in venues:
-        runner = web.AppRunner(venue.application(), access_log=None, shutdown_timeout=0.2)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        runners.append(runner)
-        address = "{}:{}".format(*runner.addresses[0][:2])
-        aimed[venue.protocol.name] = msgspec.structs.replace(
-            EXCHANGES[venue.protocol.name], ws_url=f"ws://{address}{venue.protocol.path}", rest_url=f"http://{address}"
-        )
-    trading = asyncio.create_task(_trade(venues))
-    try:
-        yield aimed
-    finally:
-        trading.cancel()
-        await asyncio.gather(trading, return_exceptions=True)
-        for runner in runners:
-            await runner.cleanup()
-
-
-async def _trade(venues: list[Venue]) -> None:
-    """Let the world trade and tell the subscribers."""
-    by_name = {venue.protocol.name: venue for venue in venues}
-    while True:
-        for coin in venues[0].world.advance(venues[0].clock().wall):
-            if coin.exchange in by_name:
-                await by_name[coin.exchange].publish(coin)
-        await asyncio.sleep(STEP_S)

@@ -5,7 +5,7 @@ day at its first price, so that price and percent stand still for 24 hours.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import Final
@@ -124,7 +124,14 @@ class Coin:
 class World:
     """Every coin of every simulated exchange."""
 
-    def __init__(self, start: int, exchanges: Iterable[str] = ("bithumb", "upbit"), *, frozen: bool = False) -> None:
+    def __init__(
+        self,
+        start: int,
+        exchanges: Iterable[str] = ("bithumb", "upbit"),
+        *,
+        frozen: bool = False,
+        coins: Mapping[str, tuple[str, str]] = ARTICLE | OTHERS,
+    ) -> None:
         self.start = start
         self.coins: dict[str, dict[str, Coin]] = {}
         for number, exchange in enumerate(exchanges):
@@ -132,7 +139,7 @@ class World:
             dearer = 1 + Decimal(number) * Decimal("0.0007")  # no two exchanges agree
             self.coins[exchange] = {
                 symbol: Coin(exchange, symbol, Decimal(price) * dearer / WON[quote], percent, start, frozen=frozen)
-                for symbol, (price, percent) in (ARTICLE | OTHERS).items()
+                for symbol, (price, percent) in coins.items()
             }
 
     def advance(self, now: int) -> list[Coin]:

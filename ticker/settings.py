@@ -106,15 +106,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     log: Log = field(default_factory=Log)
 
 
-KRW: Final = BoardSettings(
-    quote="KRW",
-    symbols=[
-        *("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "TRX", "LINK", "XLM", "BCH"),
-        *("SUI", "HBAR", "AVAX", "SHIB", "DOT", "UNI", "NEAR", "APT", "ETC", "ATOM"),
-    ],
-    sources=["upbit", "bithumb", "coinone", "korbit", "gopax"],
-)
-DEFAULT_BOARDS: Final = {"krw": KRW}
+COINS: Final = [
+    *("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "TRX", "LINK", "XLM", "BCH"),
+    *("SUI", "HBAR", "AVAX", "SHIB", "DOT", "UNI", "NEAR", "APT", "ETC", "ATOM"),
+]
+BUILT_IN: Final = {
+    "krw": BoardSettings("KRW", COINS, ["upbit", "bithumb", "coinone", "korbit", "gopax"]),
+    "usd": BoardSettings("USD", COINS, ["coinbase", "kraken", "bitstamp", "gemini"]),
+    "usdt": BoardSettings("USDT", COINS, ["binance", "okx", "bybit", "kucoin", "gate", "bitget"]),
+}
+"""The boards that need no more than their name; `krw` alone is shown where none is named."""
 BOARD_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 TITLES: Final = {"ko": "실시간 암호화폐 시세", "en": "Live crypto prices"}
 
@@ -125,6 +126,7 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
     table = read(Path(chosen)) if chosen else read(Path("ticker.toml")) if Path("ticker.toml").exists() else {}
     overlay(table, environment, PREFIX)
     _check_names(table, Settings, "")
+    _complete(table.get("boards"))
     for section, kind in (("exchanges", ExchangeSettings), ("boards", BoardSettings)):
         for entry, values in dict(table.get(section) or {}).items():
             convert(values, kind, f"{section}.{entry}.")
@@ -135,6 +137,14 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
     if settings.network.proxy is None and proxy:
         return msgspec.structs.replace(settings, network=Network(proxy))
     return settings
+
+
+def _complete(tables: Any) -> None:
+    """A built-in board is what the configuration does not say otherwise; another currency makes it another board."""
+    for name_, board in tables.items() if isinstance(tables, dict) else ():
+        known = BUILT_IN.get(name_)
+        if known and isinstance(board, dict) and board.get("quote", known.quote) == known.quote:
+            tables[name_] = {"quote": known.quote, "symbols": known.symbols, "sources": known.sources} | board
 
 
 def _check_networks(networks: list[str]) -> None:
@@ -149,7 +159,7 @@ def _check_networks(networks: list[str]) -> None:
 
 def boards(settings: Settings) -> dict[str, Board]:
     """The boards, complete with titles and names, in the configured order; `krw` when none is configured."""
-    return {name_: _board(name_, board) for name_, board in (settings.boards or DEFAULT_BOARDS).items()}
+    return {name_: _board(name_, board) for name_, board in (settings.boards or {"krw": BUILT_IN["krw"]}).items()}
 
 
 def exchanges_of(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Exchange]:
@@ -174,7 +184,7 @@ def _board(board_name: str, board: BoardSettings) -> Board:
     for symbol in board.symbols:
         if not SYMBOL.fullmatch(symbol):
             raise UsageError(
-                f"{where}.symbols: {symbol!r} is not a symbol (1 to 12 of A-Z and 0-9){nearest(symbol, _known())}"
+                f"{where}.symbols: {symbol!r} is not a symbol (1 to 12 of A-Z and 0-9){nearest(symbol, COINS)}"
             )
     if len(set(board.symbols)) < len(board.symbols):
         twice = next(s for s in board.symbols if board.symbols.count(s) > 1)
@@ -203,10 +213,6 @@ def _board(board_name: str, board: BoardSettings) -> Board:
         disclaimer=_by_language(f"{where}.disclaimer", board.disclaimer) or None,
         premium=tuple(board.premium),
     )
-
-
-def _known() -> list[str]:
-    return [symbol for board in DEFAULT_BOARDS.values() for symbol in board.symbols]
 
 
 def _by_language(where: str, text: str | dict[str, str] | None) -> dict[str, str]:

@@ -74,6 +74,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def _sentence(message: str) -> str:
     """msgspec's "Expected … - at `$.server.port`" as "server.port: expected …"."""
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", message):
+        return f"{missing[1]}: it must be set"
     what, _, where = message.rpartition(" - at `$.")
     where = re.sub(r"\[\.\.\.\]", "", where.rstrip("`")).lstrip(".")
     return f"{where}: {what[:1].lower()}{what[1:]}" if what else message

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from ticker.errors import UsageError
-from ticker.settings import boards, exchanges_of, load
+from ticker.exchanges import EXCHANGES
+from ticker.settings import BUILT_IN, boards, exchanges_of, load
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -20,6 +21,24 @@ def test_without_a_file_there_is_the_board_krw() -> None:
     assert board.names["XRP"] == {"ko": "리플", "en": "XRP"}
     assert board.names["BCH"]["ko"] == "비트코인 캐시"
     assert board.title["ko"] == "실시간 암호화폐 시세"
+
+
+def test_a_built_in_board_needs_only_its_name_and_what_is_said_of_it_wins(tmp_path: Path) -> None:
+    file = written(tmp_path, "[boards.krw]\nsymbols = ['ETH']\n[boards.usd]\n[boards.usdt]\n")
+    shown = boards(load(file, {"TICKER_BOARDS__USD__PERCENT_DIGITS": "1"}))
+    assert {name: (board.quote, board.sources) for name, board in shown.items()} == {
+        "krw": ("KRW", ("upbit", "bithumb", "coinone", "korbit", "gopax")),
+        "usd": ("USD", ("coinbase", "kraken", "bitstamp", "gemini")),
+        "usdt": ("USDT", ("binance", "okx", "bybit", "kucoin", "gate", "bitget")),
+    }
+    assert [len(board.symbols) for board in shown.values()] == [1, 20, 20]
+    assert shown["usd"].percent_digits == 1
+    assert list(boards(load(environment={"TICKER_BOARDS__USDT": "{}"}))) == ["usdt"]
+
+
+def test_every_built_in_source_trades_the_boards_currency() -> None:
+    for board in BUILT_IN.values():
+        assert [source for source in board.sources if board.quote not in EXCHANGES[source].quotes] == []
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -61,6 +80,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[boards.'A b']\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\n", "a board's name is"),
         ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\ntimezone='Moon'\n", "no time zone 'Moon'"),
         ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsources=['upbit']\ntitle={fr='x'}\n", "no language 'fr'"),
+        ("[boards.usd]\nquote='EUR'\n", "boards.usd.symbols: it must be set"),
         ("[server]\ntrusted_proxies=['10.0.0.0/8','proxy']\n", "server.trusted_proxies: 'proxy' is not an address or"),
         ("[server]\ntrusted_proxies=['10.0.0.0/33']\n", "server.trusted_proxies: '10.0.0.0/33' is not an address or"),
         ("server = 1\n", "server: expected `object`, got `int`"),

@@ -9,7 +9,7 @@ from typing import Final
 
 from ticker.model import Board, Instant
 from ticker.names import name
-from ticker.settings import KRW, TITLES
+from ticker.settings import COINS, TITLES
 from ticker.sim.loopback import serve as serve
 from ticker.sim.venue import Protocol, Venue
 from ticker.sim.world import ARTICLE
@@ -33,7 +33,7 @@ def venues(world: World, clock: Callable[[], Instant]) -> list[Venue]:
 def boards() -> dict[str, Board]:
     """The boards of the demo: the article's sidebar first, then `krw`."""
     article = _board("article", tuple(ARTICLE), ("bithumb",), "trim")
-    return {"article": article, "krw": _board("krw", tuple(KRW.symbols), DEMO, 2)}
+    return {"article": article, "krw": _board("krw", tuple(COINS), DEMO, 2)}
 
 
 def _board(board: str, symbols: tuple[str, ...], sources: tuple[str, ...], digits: int | str) -> Board:

@@ -192,13 +192,33 @@ async def test_an_error_is_an_object_with_its_code(
         assert (COMMON | {"Cache-Control": "no-store"}).items() <= dict(answer.headers).items()
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
 @pytest.mark.parametrize("path", ["/v1/snapshot", "/v1/stream", "/", "/healthz"])
 async def test_only_get_and_head_are_answered(
     node: Node, session: aiohttp.ClientSession, method: str, path: str
 ) -> None:
     status, headers, body = await got(session, node.url + path, method)
-    assert (status, headers["Allow"], orjson.loads(body)["error"]["code"]) == (405, "GET, HEAD", "method_not_allowed")
+    assert (status, orjson.loads(body)["error"]["code"]) == (405, "method_not_allowed")
+    assert headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["/v1/snapshot", "/v1/history/krw/BTC", "/v1/events", "/embed/krw"])
+async def test_a_page_elsewhere_may_ask_with_the_tag_it_has(
+    node: Node, session: aiohttp.ClientSession, path: str
+) -> None:
+    """`If-None-Match` makes a browser ask for leave first; refused, no page on another site gets its 304."""
+    asked = {"Origin": "https://news.example", "Access-Control-Request-Method": "GET"}
+    asked["Access-Control-Request-Headers"] = "if-none-match"
+    async with session.options(node.url + path, headers=asked) as answer:
+        assert (answer.status, await answer.read()) == (204, b"")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "GET" in answer.headers["Access-Control-Allow-Methods"]
+        assert "If-None-Match" in answer.headers["Access-Control-Allow-Headers"]
+
+
+async def test_nobody_may_ask_at_an_address_with_nothing_behind_it(node: Node, session: aiohttp.ClientSession) -> None:
+    async with session.options(f"{node.url}/v1/nothing") as answer:
+        assert answer.status == 404
 
 
 async def test_before_redis_was_read_nothing_is_pretended(session: aiohttp.ClientSession) -> None:

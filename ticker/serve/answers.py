@@ -18,7 +18,16 @@ log = logging.getLogger(__name__)
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BAD_REQUEST: Final = 400
+ALLOWED: Final = "GET, HEAD, OPTIONS"
 COMMON: Final = {name: value for name, value in HEADERS.items() if name not in {"Cache-Control", "Vary"}}
+
+
+PREFLIGHT: Final = {
+    "Allow": ALLOWED,
+    "Access-Control-Allow-Methods": ALLOWED,
+    "Access-Control-Allow-Headers": "If-None-Match, *",  # the star is new to some browsers
+    "Access-Control-Max-Age": "86400",
+}
 
 
 def cached(
@@ -59,7 +68,7 @@ def refusal_headers(refusal: Refusal) -> dict[str, str]:
     if refusal.code in RETRY_AFTER_S:
         headers["Retry-After"] = str(RETRY_AFTER_S[refusal.code])
     if refusal.code == "method_not_allowed":
-        headers["Allow"] = "GET, HEAD"
+        headers["Allow"] = ALLOWED
     if refusal.code == "upgrade_required":
         headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
     return headers
@@ -91,6 +100,11 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         log.exception("%s failed", request.path[:80])
         return refused(Refusal("internal", "this should not have happened"))
+
+
+async def preflight(_request: web.Request) -> web.StreamResponse:
+    """What a browser asks before a page on another site may send `If-None-Match`."""
+    return web.Response(status=204, headers=COMMON | PREFLIGHT)
 
 
 async def without_version(_request: web.Request, response: web.StreamResponse) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 from ticker.model import Board
 from ticker.serve import assets, head, query, wire
 from ticker.serve.address import public_url
-from ticker.serve.answers import COMMON, Handler, again, cached, errors, headers_of, without_version
+from ticker.serve.answers import COMMON, Handler, again, cached, errors, headers_of, preflight, without_version
 from ticker.serve.head import Head
 from ticker.serve.hub import Hub
 from ticker.serve.lobby import Lobby
@@ -62,6 +62,7 @@ class Routes:
         app.on_response_prepare.append(without_version)
         for path, handler in self._table().items():
             app.router.add_get(path, handler)
+            app.router.add_options(path, preflight)
         return app
 
     def _table(self) -> dict[str, Handler]:

@@ -4,7 +4,7 @@ seeing how things are.
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import orjson
@@ -211,7 +211,7 @@ class Play:
         self.revision += 1
         self.hub.update(board, self.revision, self.revision, [row(symbol, price)])
 
-    def join(self, board: str, symbols: Iterable[str] | None, language: Language) -> None:
+    def join(self, board: str, symbols: Collection[str] | None, language: Language) -> None:
         self.readers.append(Paper(self.hub, self.hub.key(board, symbols, None), language))
 
     def hide(self, board: str, symbol: str) -> None:
@@ -320,6 +320,21 @@ async def test_past_the_most_groups_only_whole_boards_have_room() -> None:
     Paper(hub, hub.key("krw", None, None))
     hub.leave(first)
     assert hub.groups == 2
+
+
+@pytest.mark.parametrize("price", ["2", "1"])
+async def test_a_flush_of_many_groups_lets_others_have_their_turn(price: str) -> None:
+    """Also when there is nothing to tell, for each price is what it was."""
+    hub = made()
+    for wish in (("A",), ("B", "A"), ("C", "A")):
+        for interval in (None, 200, 500, 1000):
+            Paper(hub, hub.key("krw", wish, interval))
+    hub.update("krw", 2, 2, [row("A", "3"), row("A", price)])
+    turns, flush = 0, asyncio.create_task(hub._flush_due())
+    while not flush.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= hub.groups == 12
 
 
 async def test_a_flush_begins_with_another_reader_each_time() -> None:

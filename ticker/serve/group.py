@@ -1,7 +1,8 @@
 """I/O: readers who get the same bytes: one board, one choice of symbols, one interval, one sequence of numbers."""
 
 import os
-from typing import NamedTuple, Protocol
+from collections.abc import Collection
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,6 +18,17 @@ class Key(NamedTuple):
     symbols: tuple[str, ...] | None
     """None: all of the board, in its order."""
     interval_ms: int
+
+
+INTERVALS: Final = (200, 500, 1000, 2000, 5000, 10000, 30000)
+
+
+def key_of(board: Board, symbols: Collection[str] | None, interval_ms: int | None, flush_ms: int) -> Key:
+    """The key for a wish: symbols in board order, the interval rounded up to one of a few."""
+    chosen = None if symbols is None else tuple(symbol for symbol in board.symbols if symbol in symbols)
+    wanted = interval_ms or 0
+    rounded = next((step for step in INTERVALS if step >= wanted), INTERVALS[-1]) if wanted else 0
+    return Key(board.name, None if chosen == board.symbols else chosen, max(rounded, flush_ms))
 
 
 class Member(Protocol):

@@ -6,19 +6,19 @@ A flush walks its members in chunks and yields between them, so that joins, leav
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from ticker.model import Board, BoardState, Row
-from ticker.serve.group import Group, Key, Member, differing, redecided, stale
+from ticker.serve.group import Group, Key, Member, differing, key_of, redecided, stale
 from ticker.serve.message import Message
 from ticker.settings import Server
 
 CHUNK: Final = 500
 NOTHING: Final = -1
-MOST_GROUPS: Final = 4096
+MOST_GROUPS: Final = 1000
+"""Each costs an encoding per flush (about 50 µs for ten rows): all of them fit into a few flushes' time."""
 HEARTBEAT_S: Final = 10.0
-INTERVALS: Final = (200, 500, 1000, 2000, 5000, 10000, 30000)
 LOOK_S: Final = 1.0
 FAREWELL_S: Final = 2.0
 
@@ -121,13 +121,9 @@ class Hub:
 
     # -- readers ------------------------------------------------------------------------------------------------------
 
-    def key(self, board: str, symbols: Iterable[str] | None, interval_ms: int | None) -> Key:
-        """The group for a wish: symbols in board order, the interval rounded up to one of a few."""
-        order = self.configured[board].symbols
-        chosen = None if symbols is None else tuple(symbol for symbol in order if symbol in set(symbols))
-        wanted = interval_ms or 0
-        rounded = next((step for step in INTERVALS if step >= wanted), INTERVALS[-1]) if wanted else 0
-        return Key(board, None if chosen == order else chosen, max(rounded, self.server.flush_ms))
+    def key(self, board: str, symbols: Collection[str] | None, interval_ms: int | None) -> Key:
+        """The group for a wish."""
+        return key_of(self.configured[board], symbols, interval_ms, self.server.flush_ms)
 
     def make_room(self, key: Key) -> None:
         """Busy when there are as many groups as the hub will keep; whole boards always have room."""
@@ -236,13 +232,13 @@ class Hub:
             group.restart(self.boards[group.key.board], time.monotonic())
             await self._deliver(group, None)
         now = time.monotonic()
-        for group in [group for group in self._dirty if group.due <= now]:
+        due = [group for group in self._dirty if group.due <= now]
+        for group in sorted(due, key=lambda group: group.key.symbols is not None):  # whole boards have most readers
             if group in self._anew:
                 continue  # a snapshot comes first: its readers may not even know the rows that changed
             self._dirty.discard(group)
             message = group.update(self.boards[group.key.board], now)
-            if message is not None:
-                await self._deliver(group, message)
+            await (asyncio.sleep(0) if message is None else self._deliver(group, message))
 
     async def _deliver(self, group: Group, message: Message | None) -> None:
         """One message, or each its snapshot, to every member of now; those who join meanwhile have it already."""

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from tests.server import UPGRADE, Node, ended, heard, raw, row, serving, until
+from ticker.serve.descriptors import Room
 
 OURS = ["https://news.example"]
 REFUSALS = [
@@ -20,9 +21,7 @@ REFUSALS = [
     ("/krw?lang=fr", {}, None, 400, "unknown_language"),
     ("/krw?interval_ms=fast", {}, None, 400, "bad_parameter"),
     ("/krw", {"allowed_origins": OURS}, "https://evil.example", 403, "forbidden_origin"),
-    ("/krw", {"max_clients": 1}, None, 503, "busy"),
     ("/krw", {"max_per_ip": 1}, None, 429, "rate_limited"),
-    ("/krw", {"handshakes_per_s": 1}, None, 503, "busy"),
 ]
 
 
@@ -47,11 +46,59 @@ async def test_a_stream_is_refused_as_http(
         got, headers, body = await refused(node, path, origin)
         assert (got, orjson.loads(body)["error"]["code"]) == (status, code)
         assert (headers["X-Robots-Tag"], headers["X-Content-Type-Options"]) == ("noindex", "nosniff")
-        assert ("Retry-After" in headers) is (code in {"busy", "rate_limited"})
+        assert ("Retry-After" in headers) is (code == "rate_limited")
         asked = {"Origin": origin} if origin else {}
         async with session.get(f"{node.url}/v1/events{path}", headers=asked) as answer:
             assert (answer.status, (await answer.json())["error"]["code"]) == (status, code)
-            assert ("Retry-After" in answer.headers) is (code in {"busy", "rate_limited"})
+            assert ("Retry-After" in answer.headers) is (code == "rate_limited")
+
+
+async def told_full(node: Node, path: str) -> None:
+    """A stream is opened, says why and ends; server-sent events and snapshots are refused in HTTP's own words."""
+    async with connect(f"{node.ws}{path}") as client:
+        assert await heard(client) == {"type": "bye", "reason": "full", "retry_ms": 5000}
+        assert await ended(client) == 1013
+    async with aiohttp.ClientSession() as session, session.get(f"{node.url}/v1/events{path}") as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (503, "busy")
+        assert answer.headers["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize("changes", [{"max_clients": 1}, {"handshakes_per_s": 1}])
+async def test_without_room_a_stream_ends_with_1013(changes: dict[str, Any]) -> None:
+    """A page cannot see the status of a refused handshake, but it sees a close code."""
+    async with serving(**changes) as node, connect(f"{node.ws}/krw") as client:
+        await heard(client)
+        await told_full(node, "/krw")
+        assert node.door.lobby.clients == 1
+
+
+async def test_without_room_for_another_group_a_stream_of_its_own_ends_with_1013() -> None:
+    async with serving() as node, connect(f"{node.ws}/krw"):
+        node.hub.most_groups = 1
+        await told_full(node, "/krw?symbols=BTC")
+        async with connect(f"{node.ws}/krw") as client:
+            assert (await heard(client))["type"] == "snapshot"
+
+
+async def test_when_open_files_run_out_strangers_are_told_so() -> None:
+    async with serving() as node, connect(f"{node.ws}/krw") as client:
+        node.door.room = Room(0, 1 << 20)
+        await told_full(node, "/krw")
+        async with aiohttp.ClientSession() as session, session.get(f"{node.url}/v1/snapshot") as answer:
+            assert (answer.status, answer.headers["Connection"]) == (503, "close")
+        async with raw(node) as (reader, _):
+            assert await reader.read() == b""  # who asks nothing does not keep its place for long
+        await heard(client)
+        node.say(row("BTC", "555"))
+        assert (await heard(client))["rows"][0]["price"] == "555"
+
+
+async def test_when_next_to_none_are_left_strangers_are_told_nothing() -> None:
+    async with serving() as node:
+        node.door.room = Room(0, 0)
+        async with raw(node) as (reader, _):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
 
 
 @pytest.mark.parametrize("origin", [None, "null", "own", "https://news.example"])

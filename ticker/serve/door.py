@@ -7,24 +7,23 @@ aiohttp untouched.
 import asyncio
 import errno
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
 from ticker.errors import StartError
-from ticker.serve import wire
-from ticker.serve.answers import Connection, refusal_headers
-from ticker.serve.doorstep import STREAM, Question, Visitor, date_of
+from ticker.serve import descriptors
+from ticker.serve.answers import Connection
+from ticker.serve.doorstep import STREAM, Question, Visitor
 from ticker.serve.handshake import accept
 from ticker.serve.head import Head, board_in
 from ticker.serve.hub import Hub
 from ticker.serve.lobby import Lobby
 from ticker.serve.query import Refusal
 from ticker.serve.reader import Reader
+from ticker.serve.refused import turn_away
 from ticker.serve.routes import Records, Routes
 from ticker.serve.snapshots import Snapshots
 from ticker.serve.websocket import WebSocket
@@ -49,6 +48,7 @@ class Door:
         """Connections nobody has taken yet."""
         self.questions: dict[bytes, Question] = {}
         """By head: those of polling readers come again and again, byte for byte."""
+        self.room = descriptors.room(descriptors.limit())
         self.counts: Counter[str] = Counter()
         routes = Routes(hub, records, self.snapshots, self.lobby, self.admit)
         self.runner = web.AppRunner(routes.application(), access_log=None, shutdown_timeout=5.0)
@@ -107,8 +107,7 @@ class Door:
             )
             answer, deflate = accept(request)
         except Refusal as refusal:
-            transport.write(_refusal(refusal))
-            transport.close()
+            turn_away(transport, request, refusal)
             return
         reader = WebSocket(self.hub, admission.key, admission.language, gone or self.lobby.left)
         self.lobby.enter(reader, admission.address)
@@ -146,17 +145,9 @@ def listen(host: str, port: int, *, reuse_port: bool) -> socket.socket:
     return listener
 
 
-def _refusal(refusal: Refusal) -> bytes:
-    """A refused handshake as an HTTP answer that closes the connection."""
-    body = wire.failure(refusal.code, refusal.message)
-    headers = {"Date": date_of(int(time.time())).decode()} | refusal_headers(refusal)
-    headers |= {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n{lines}\r\n".encode() + body
-
-
 async def serve(hub: Hub, settings: Settings, records: Records, *, reuse_port: bool = False) -> Door:
     """Open the public port."""
+    descriptors.prepare(settings.server)
     door = Door(hub, settings, records)
     try:
         await door.open(reuse_port=reuse_port)

@@ -6,8 +6,6 @@ The hot snapshot is answered from prepared bytes; whatever is unusual goes to ai
 import asyncio
 import time
 from collections.abc import Mapping
-from email.utils import formatdate
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import Struct
@@ -16,6 +14,8 @@ from ticker.model import Board, Language
 from ticker.serve import head, query
 from ticker.serve.head import END, LONGEST, Head, accepts_gzip, board_in, garbled
 from ticker.serve.query import Refusal
+from ticker.serve.refused import NO_ROOM, turn_away
+from ticker.serve.snapshots import date_of
 
 if TYPE_CHECKING:
     from ticker.serve.door import Door
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 STREAM: Final = "/v1/stream"
 SNAPSHOT: Final = "/v1/snapshot"
 SHORT: Final = 1024
+LATE_S: Final = 1.0
+"""Patience with those who are only to be told that there is no room."""
 
 
 class Question(Struct, frozen=True):
@@ -51,16 +53,10 @@ def question_of(request: Head, boards: Mapping[str, Board]) -> Question | None:
     return Question(wish.board, wish.language, known, zipped)
 
 
-@lru_cache(maxsize=1)
-def date_of(second: int) -> bytes:
-    """The date of an answer."""
-    return formatdate(second, usegmt=True).encode()
-
-
 class Visitor(asyncio.Protocol):
     """One new connection, until it is known what it wants."""
 
-    __slots__ = ("_data", "_deadline", "_door", "_full", "_loop", "_timer", "_transport")
+    __slots__ = ("_data", "_deadline", "_door", "_full", "_late", "_loop", "_timer", "_transport")
 
     def __init__(self, door: "Door") -> None:
         self._door = door
@@ -68,6 +64,8 @@ class Visitor(asyncio.Protocol):
         self._data = b""
         self._full = False
         """The answers given so far are not read yet."""
+        self._late = False
+        """There is no room for it."""
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
@@ -75,8 +73,13 @@ class Visitor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody knocked."""
         self._transport = cast("asyncio.Transport", transport)
+        number = self._transport.get_extra_info("socket").fileno()
+        if number >= self._door.room.last:
+            self.abort()
+            return
         self._door.visitors.add(self)
-        self._deadline = self._loop.time() + self._door.patience_s
+        self._late = number >= self._door.room.polite
+        self._deadline = self._loop.time() + (LATE_S if self._late else self._door.patience_s)
         self._look()
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -118,7 +121,10 @@ class Visitor(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """More of a request's head."""
         self._data += data
-        self._serve()
+        if self._late:
+            self._send_away()
+        else:
+            self._serve()
 
     def _serve(self) -> None:
         while self._data and not self._full:
@@ -129,6 +135,12 @@ class Visitor(asyncio.Protocol):
                 return
             if not self._answer(self._data[: end + len(END)]):
                 return
+
+    def _send_away(self) -> None:
+        end = self._data.find(END)
+        if end >= 0 or len(self._data) > LONGEST:
+            self._forget()
+            turn_away(self._transport, head.read(self._data[: end + len(END)]), NO_ROOM)
 
     def _answer(self, data: bytes) -> bool:
         """Answer a request here and wait for the next one; False when the connection is somebody else's now."""

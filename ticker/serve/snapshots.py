@@ -1,7 +1,8 @@
 """The JSON snapshot of each board, made once per change and kept as the very bytes of an HTTP answer."""
 
 import gzip
-from functools import cached_property
+from email.utils import formatdate
+from functools import cached_property, lru_cache
 from typing import Final
 
 import orjson
@@ -24,6 +25,12 @@ HEADERS: Final = {
 }
 JSON: Final = {"Content-Type": "application/json"}
 LEVEL: Final = 5
+
+
+@lru_cache(maxsize=1)
+def date_of(second: int) -> bytes:
+    """The date of an answer."""
+    return formatdate(second, usegmt=True).encode()
 
 
 class Snapshot:

@@ -6,17 +6,34 @@ from collections.abc import Callable
 from typing import Final
 
 from ticker.model import Language
+from ticker.serve import wire
 from ticker.serve.commands import Session
 from ticker.serve.frames import CLOSE, PING, PONG, TEXT, Frames, Violation, check_close
 from ticker.serve.group import Key
 from ticker.serve.hub import Hub
-from ticker.serve.message import DEFLATED, header
+from ticker.serve.message import DEFLATED, PLAIN, Message, header
+from ticker.serve.query import RETRY_AFTER_S
 from ticker.serve.reader import Reader
 
 LARGEST_MESSAGE: Final = 4096
 MOST_FRAGMENTS: Final = 64
 MOST_AFTER_THE_END: Final = 1 << 20
 FINAL: Final = 0x80
+RETRY_MS: Final = 1000 * RETRY_AFTER_S["busy"]
+
+
+def control(opcode: int, content: bytes) -> bytes:
+    """A control frame."""
+    return header(FINAL | opcode, len(content)) + content
+
+
+def closing(code: int, reason: str) -> bytes:
+    """What a close frame says."""
+    return code.to_bytes(2, "big") + reason.encode()
+
+
+FULL: Final = Message(wire.bye("full", RETRY_MS)).form(PLAIN) + control(CLOSE, closing(1013, "full"))
+"""What a reader gets behind the answer to its handshake when there is no room."""
 
 
 class WebSocket(Reader):
@@ -54,20 +71,17 @@ class WebSocket(Reader):
         if self.pinged:
             return False
         self.pinged = True
-        self._control(PING, b"")
+        self._put(control(PING, b""))
         return True
 
     def close(self, code: int, reason: str) -> None:
         """Say why and close."""
         if not self._closing:
-            self._finish(code.to_bytes(2, "big") + reason.encode())
-
-    def _control(self, opcode: int, content: bytes) -> None:
-        self._put(header(FINAL | opcode, len(content)) + content)
+            self._finish(closing(code, reason))
 
     def _finish(self, content: bytes) -> None:
         """Send a close frame and close our side, alone: a socket closed with bytes unread takes our frame along."""
-        self._control(CLOSE, content)
+        self._put(control(CLOSE, content))
         self._end()
         with contextlib.suppress(OSError):
             self._transport.write_eof()
@@ -98,7 +112,7 @@ class WebSocket(Reader):
             self.pinged = False
         elif opcode in {PING, PONG}:
             if self._session.count() and opcode == PING:
-                self._control(PONG, content)
+                self._put(control(PONG, content))
         else:
             self._message(content, is_text=opcode == TEXT)
 

@@ -14,9 +14,11 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import make_board
-from ticker.model import Board, BoardState, Row
+from ticker.model import Board, BoardState, Held, Row
+from ticker.report import Incident, Report, SourceReport
 from ticker.serve import door
 from ticker.serve.hub import Hub
+from ticker.serve.status import Known
 from ticker.settings import Server, Settings
 
 BOARD = make_board("BTC", "ETH", "XRP", sources=("upbit", "bithumb"))
@@ -49,14 +51,25 @@ class Files:
         self._look()
         return ("upbit", [(T + i * 60_000, str(100 + i)) for i in range(1441)]) if symbol == "BTC" else None
 
-    async def sources(self) -> dict[str, dict[str, Any]]:
+    async def sources(self) -> dict[str, SourceReport]:
         self._look()
-        return {"upbit": {"state": "live", "last_tick_ts": T}}
+        return {"upbit": SourceReport("live", T, 7, 1)}
 
-    async def holds(self) -> list[dict[str, Any]]:
+    async def holds(self) -> list[Held]:
         self._look()
-        held = {"ts": T, "source": "upbit", "symbol": "BTC", "price": "1", "last_good": "2"}
-        return [held | {"released_ts": None, "outcome": None}]
+        return [Held(T, "upbit", "BTC", "1", "2")]
+
+    async def known(self) -> Known:
+        leg = {"price": "1380", "source": "upbit", "ts": T}
+        report = Report(
+            {"upbit": SourceReport("live", T, 7, 1)},
+            {"krw": {"rate": leg, "abroad": {"BTC": leg, "ETH": None}}},
+            [
+                Incident(T, "source", "bithumb", board="krw", symbols=["BTC", "ETH"], to="upbit"),
+                Incident(T, "reconnect", "bithumb", last_ts=T + 1000, times=3),
+            ],
+        )
+        return Known(report, [Held(T, "upbit", "BTC", "1", "2")], True, 400, 2, now=T + 5000, silent=False)
 
 
 class Node:

@@ -22,6 +22,7 @@ ANSWERS = {
     "/v1/history/krw/XRP": "history",
     "/v1/boards": "boards",
     "/v1/holds": "holds",
+    "/v1/status": "status",
     "/v1/snapshot/nope": "failure",
     "/v1/snapshot?lang=xx": "failure",
     "/v1/snapshot?symbols=NOPE": "failure",

@@ -20,4 +20,4 @@ async def test_a_task_that_asks_redis_all_the_time_can_be_cancelled_at_any_momen
 
 async def _ask_forever(reader: Reader) -> None:
     for _ in itertools.count():
-        await reader.status()
+        await reader.report()

@@ -11,6 +11,7 @@ from redis.exceptions import NoPermissionError
 from tests.program import free_port
 from ticker.history import History
 from ticker.model import DAY, MINUTE, Row
+from ticker.report import Report
 from ticker.store import Reader, Writer
 from ticker.store.writer import Batch
 
@@ -40,7 +41,7 @@ async def test_the_collector_writes_the_server_reads_and_cannot_write(tmp_path: 
             await writer.load(history, T)
             assert (await reader.board("krw")).rows["BTC"].price == "1"
             assert len(await reader.samples("upbit:BTC/KRW", T)) == 1441
-            assert await reader.status() == {}
+            assert await reader.report() == Report()
             assert await reader.holds() == []
             for attempt in (("SET", "ticker:v1:fence", 1), ("PUBLISH", "ticker:v1:updates", "x"), ("FLUSHALL",)):
                 with pytest.raises(NoPermissionError):

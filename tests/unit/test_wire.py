@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import make_board
 from ticker.model import BoardState, Row
+from ticker.report import SourceReport
 from ticker.serve import wire
 
 BOARD = msgspec.structs.replace(
@@ -130,7 +131,7 @@ def test_every_other_message(message: bytes, text: str) -> None:
 
 
 def test_a_source_nobody_has_heard_of_is_down() -> None:
-    body = orjson.loads(wire.boards({"krw": BOARD}, {"upbit": {"state": "live", "last_tick_ts": 5}}, {"flush_ms": 0}))
+    body = orjson.loads(wire.boards({"krw": BOARD}, {"upbit": SourceReport("live", 5, 9, 2)}, {"flush_ms": 0}))
     assert body["limits"] == {"flush_ms": 0}
     assert [(s["source"], s["state"], s["last_tick_ts"]) for s in body["boards"][0]["sources"]] == [
         ("upbit", "live", 5),

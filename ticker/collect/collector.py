@@ -9,13 +9,14 @@ import collections
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 
 from ticker.collect import feed, rest
 from ticker.collect.backfill import Backfill, Progress
 from ticker.collect.outbox import Outbox
+from ticker.collect.standing import Standing
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Request
@@ -71,6 +72,7 @@ class Collector:
         self.batches: collections.Counter[str] = collections.Counter()
         """How writing a batch ended -> how often."""
         self._outbox = Outbox(self.prices, boards, store, clock)
+        self.standing = Standing(self.counts)
         self._wake = asyncio.Event()
         self._stale_after_s = stale_after_s
         self._next = (boards, exchanges)
@@ -147,6 +149,7 @@ class Collector:
 
     async def _read(self, now: Instant) -> None:
         await self._store.load(self.prices.history, now.wall)
+        self.standing.restore((await self._store.report()).incidents)
         for name in self._boards:
             self.prices.restore(name, (await self._store.board(name)).rows, now)
         self._written = self._clock().mono
@@ -228,6 +231,7 @@ class Collector:
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:  # noqa: ARG002
         """A connection ended and left a gap."""
         self.counts[exchange, "closed"] += 1
+        self.standing.lost(exchange, instant)
         self.prices.quotes.cut(exchange, shard, instant)
 
     def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:  # noqa: ARG002
@@ -287,10 +291,7 @@ class Collector:
             self.prices.roll(now)
             self.prices.review(now)
             self.prices.touch()
-            self._outbox.status = {
-                "sources": {name: self._source(name, now) for name in self._exchanges},
-                "premium": {name: premium.legs(now) for name, premium in self.prices.premiums.items()},
-            }
+            self._outbox.report = self.standing.report(self.prices, now)
             self._wake.set()
             await asyncio.sleep(BEAT_S)
 
@@ -299,13 +300,6 @@ class Collector:
         await asyncio.sleep(HINT_AFTER_S)
         if not any(what == "opened" for _, what in self.counts):
             log.warning("no exchange can be reached yet; `ticker demo` shows the board without a network")
-
-    def _source(self, name: str, now: Instant) -> dict[str, Any]:
-        """How an exchange is doing: `live`, `stale` or `down`, and its last tick."""
-        fresh = [link.fresh(now) for (exchange, _), link in self.prices.quotes.links.items() if exchange == name]
-        last = max((q.received for q in self.prices.quotes if q.market.exchange == name), default=0)
-        state = "live" if fresh and all(fresh) else "stale" if last else "down"
-        return {"state": state, "last_tick_ts": last or None}
 
 
 def collected(boards: Mapping[str, Board]) -> list[object]:

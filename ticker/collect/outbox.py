@@ -1,10 +1,10 @@
 """I/O: what the collector has not written yet, and how it is written: one batch after another, nothing lost."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ticker.market import Prices
 from ticker.model import Board, Instant, Row
+from ticker.report import Report
 from ticker.store import Writer
 from ticker.store.writer import Batch
 
@@ -15,7 +15,8 @@ class Outbox:
     def __init__(
         self, prices: Prices, boards: Mapping[str, Board], store: Writer, clock: Callable[[], Instant]
     ) -> None:
-        self.status: Mapping[str, Any] = {}
+        self.report: Report | None = None
+        """Goes with the next batch, and with that one only."""
         self._prices = prices
         self._boards = boards
         self._store = store
@@ -41,9 +42,10 @@ class Outbox:
         judge = self._prices.judge
         holds = judge.holds if judge.changed else None
         judge.changed = False
+        report, self.report = self.report, None
         changed = {name: list(rows.values()) for name, rows in sent.items() if rows}
         try:
-            return await self._store.commit(Batch(now.wall, changed, samples, history.slots, self.status, holds))
+            return await self._store.commit(Batch(now.wall, changed, samples, history.slots, report, holds))
         except BaseException:
             history.give_back(samples)
             self._unsent = {name: sent[name] | self._unsent[name] for name in sent}

@@ -34,7 +34,7 @@ def cached(
     request: web.Request, snapshot: Snapshot, content_type: str, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """200 with a tag, 304 where the reader has it, gzip where it is taken; HEAD is aiohttp's."""
-    headers = dict(headers) | {"ETag": snapshot.etag, "Vary": "Accept-Encoding"}
+    headers = {"Vary": "Accept-Encoding"} | dict(headers) | {"ETag": snapshot.etag}
     asked = headers_of(request)
     if is_known(snapshot.etag, asked.get("if-none-match", "")):
         return web.Response(status=304, headers=headers)

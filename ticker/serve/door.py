@@ -23,8 +23,9 @@ from ticker.serve.hub import Hub
 from ticker.serve.lobby import Lobby
 from ticker.serve.query import Refusal
 from ticker.serve.reader import Reader
+from ticker.serve.records import Records
 from ticker.serve.refused import turn_away
-from ticker.serve.routes import Records, Routes
+from ticker.serve.routes import Routes
 from ticker.serve.snapshots import Snapshots
 from ticker.serve.websocket import WebSocket
 from ticker.settings import Settings

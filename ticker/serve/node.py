@@ -6,18 +6,22 @@ It recomputes nothing. When the collector's heartbeat stops, its rows are shown 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from ticker import money
 from ticker.history import unpack
-from ticker.model import MINUTE, Board, BoardState, Instant
+from ticker.model import MINUTE, Board, BoardState, Held, Instant
+from ticker.report import Report, SourceReport
 from ticker.serve.hub import Hub
+from ticker.serve.status import Known
 from ticker.settings import Server
 from ticker.store import FAILURES, Reader, Update
 
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
+FRESH: Final = 1_000
+"""What was asked less than this many ms ago is not asked again."""
 
 
 class Node:
@@ -43,6 +47,10 @@ class Node:
         self._silent = False
         self._turn = asyncio.Lock()
         """Held by whoever changes what is shown, so that nothing is put in twice or in the wrong order."""
+        self._lag: int | None = None
+        """ms from the collector's writing to the arrival here, of the last batch."""
+        self._asked = -FRESH
+        self._report, self._holds, self._reachable = Report(), list[Held](), True
 
     async def configure(self, boards: Mapping[str, Board], server: Server) -> None:
         """Other boards and limits from now on; limits at once, boards as soon as Redis has told about them."""
@@ -74,7 +82,8 @@ class Node:
         if update.edited:
             await self._read_all()
             return
-        self._heard = self._clock().mono
+        now = self._clock()
+        self._heard, self._lag = now.mono, max(0, now.wall - update.ts)
         if self._silent:
             self._silent = False
             self._hub.silence(False)
@@ -128,10 +137,24 @@ class Node:
         points = [(minute + MINUTE, unpack(sample)) for minute, sample in samples]
         return row.source, [(end, money.plain(price)) for end, price in points if price is not None]
 
-    async def sources(self) -> dict[str, dict[str, Any]]:
+    async def sources(self) -> dict[str, SourceReport]:
         """How every exchange is doing, as the collector last said."""
-        return (await self._store.status()).get("sources", {})
+        return (await self._store.report()).sources
 
-    async def holds(self) -> list[dict[str, Any]]:
+    async def holds(self) -> list[Held]:
         """The last prices that were not believed at once."""
         return await self._store.holds()
+
+    async def known(self) -> Known:
+        """What is known of the collector and of Redis, asked at most once a second; what was known when it is gone."""
+        now = self._clock()
+        if now.mono - self._asked >= FRESH:
+            self._asked = now.mono
+            try:
+                self._report, self._holds = await self._store.report(), await self._store.holds()
+                self._reachable = True
+            except FAILURES as error:
+                self._reachable = False
+                log.warning("redis cannot be read: %s", str(error)[:200])
+        age = None if self._heard is None else now.mono - self._heard
+        return Known(self._report, self._holds, self._reachable, age, self._lag, now=now.wall, silent=self._silent)

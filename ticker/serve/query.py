@@ -1,5 +1,6 @@
 """Pure: what a reader asks for, from the path and the query of an address; every refusal has its code."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -28,6 +29,7 @@ STATUS: Final = {
     "unknown_op": 400,
     "too_many": 400,
 }
+WEIGHT: Final = re.compile(r";\s*q=([01](?:\.[0-9]{1,3})?)", re.ASCII)
 RETRY_AFTER_S: Final = {"rate_limited": 10, "not_ready": 1, "busy": 5}
 
 
@@ -75,6 +77,21 @@ def language_of(query: Mapping[str, str]) -> Language:
         if query.get("lang", "ko") == language:
             return language
     raise Refusal("unknown_language", f"there is no language {query['lang'][:20]!r}; known are ko, en")
+
+
+def spoken(query: Mapping[str, str], accepted: str) -> Language:
+    """`?lang=`, else the first language of `Accept-Language` that is known here; Korean without either."""
+    if "lang" in query:
+        return language_of(query)
+    wanted = sorted(accepted.lower().split(","), key=_weight)
+    first = [part.strip().partition(";")[0].partition("-")[0] for part in wanted]
+    return next((language for word in first for language in LANGUAGES if word == language), "ko")
+
+
+def _weight(part: str) -> float:
+    """The less, the more it is wanted: `en;q=0.8`."""
+    q = WEIGHT.search(part)
+    return -float(q[1]) if q else -1.0
 
 
 def symbol_of(board: Board, symbol: str) -> str:

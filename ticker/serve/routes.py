@@ -1,48 +1,30 @@
-"""I/O: every HTTP route but the hottest one, which `door` answers from the same snapshots."""
+"""I/O: every HTTP route but the pages and the hottest one, which `door` answers from the same snapshots."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
+import orjson
 from aiohttp import web
 
-from ticker.model import Board
-from ticker.serve import assets, head, query, wire
-from ticker.serve.address import public_url
+from ticker.serve import head, query, wire
 from ticker.serve.answers import COMMON, Handler, again, cached, errors, headers_of, preflight, without_version
 from ticker.serve.head import Head
 from ticker.serve.hub import Hub
 from ticker.serve.lobby import Lobby
+from ticker.serve.pages import STATUS_CACHING, Pages
 from ticker.serve.query import Refusal
 from ticker.serve.reader import Reader
+from ticker.serve.records import Records
 from ticker.serve.snapshots import HEADERS, Snapshot, Snapshots
 from ticker.serve.sse import HEADERS as SSE_HEADERS
 from ticker.serve.sse import EventStream
-from ticker.sidebar import page
+from ticker.serve.status import told
 
 Gone: TypeAlias = Callable[[Reader], None]
 Admit: TypeAlias = Callable[[asyncio.Transport, Head, bytes, Gone], None]
 
-SAFE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-GALLERY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:;"
-    " frame-src 'self'; base-uri 'none'; form-action 'none'"
-)
 MOST_POINTS: Final = 100_000
-FEATURES: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-
-
-class Records(Protocol):
-    """What is asked of Redis when somebody asks us."""
-
-    async def history(self, board: Board, symbol: str) -> tuple[str, list[tuple[int, str]]] | None:
-        """The source a row shows and its last 24 hours as (minute end, price text)."""
-
-    async def sources(self) -> dict[str, dict[str, Any]]:
-        """How every exchange is doing."""
-
-    async def holds(self) -> list[dict[str, Any]]:
-        """The last prices that were not believed at once."""
 
 
 class Routes:
@@ -54,7 +36,6 @@ class Routes:
         self._admit = admit
         self._records = records
         self._snapshots = snapshots
-        self._assets = assets.load()
 
     def application(self) -> web.Application:
         """The application with its routes and the one place where errors become answers."""
@@ -67,7 +48,6 @@ class Routes:
 
     def _table(self) -> dict[str, Handler]:
         return {
-            "/": self.gallery,
             "/v1/snapshot": self.snapshot,
             "/v1/snapshot/{board}": self.snapshot,
             "/v1/events": self.events,
@@ -75,14 +55,12 @@ class Routes:
             "/v1/history/{board}/{symbol}": self.history,
             "/v1/boards": self.boards,
             "/v1/holds": self.holds,
+            "/v1/status": self.status,
             "/v1/stream": self.stream,
             "/v1/stream/{board}": self.stream,
-            "/embed/{board}": self.embed,
-            "/fragment/{board}": self.fragment,
             "/healthz": self.healthz,
             "/readyz": self.readyz,
-            "/{asset}": self.asset,
-            "/schemas/v1/{schema}": self.asset,
+            **Pages(self._hub, self._records).table(),
         }
 
     async def snapshot(self, request: web.Request) -> web.StreamResponse:
@@ -140,6 +118,11 @@ class Routes:
         body = wire.holds(await self._records.holds())
         return cached(request, Snapshot(body), "application/json", HEADERS)
 
+    async def status(self, request: web.Request) -> web.StreamResponse:
+        """`/v1/status`."""
+        body = orjson.dumps(told(self._hub.configured, self._hub.boards, await self._records.known()))
+        return cached(request, Snapshot(body), "application/json", HEADERS | STATUS_CACHING)
+
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """A websocket on a connection that was used for other things before (a proxy's), or none at all."""
         asked = head.read(again(request))
@@ -172,51 +155,6 @@ class Routes:
             aiohttps.connection_lost(None)
         return web.Response()
 
-    async def embed(self, request: web.Request) -> web.StreamResponse:
-        """`/embed/{board}`: the sidebar as a page."""
-        wish = query.wish(self._hub.configured, request.match_info["board"], request.query)
-        self._require_ready()
-        text = page.embed(
-            self._hub.configured[wish.board],
-            self._hub.boards[wish.board],
-            wish.language,
-            public_url=self._public_url(request),
-            symbols=wish.symbols,
-            look=page.look_of(request.query),
-        )
-        return cached(request, Snapshot(text.encode()), "text/html", HEADERS | self._page_headers())
-
-    async def fragment(self, request: web.Request) -> web.StreamResponse:
-        """`/fragment/{board}`: the sidebar for server-side includes."""
-        wish = query.wish(self._hub.configured, request.match_info["board"], request.query)
-        self._require_ready()
-        text = page.fragment(
-            self._hub.configured[wish.board],
-            self._hub.boards[wish.board],
-            wish.language,
-            public_url=self._public_url(request),
-            symbols=wish.symbols,
-            assets=request.query.get("assets") == "1",
-            look=page.look_of(request.query),
-        )
-        return cached(request, Snapshot(text.encode("ascii")), "text/html", HEADERS)
-
-    async def gallery(self, request: web.Request) -> web.StreamResponse:
-        """`/`: every form and option live, with the snippets to copy."""
-        text = page.gallery(self._hub.configured, public_url=self._public_url(request))
-        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": GALLERY_POLICY} | SAFE
-        return cached(request, Snapshot(text.encode()), "text/html", headers)
-
-    async def asset(self, request: web.Request) -> web.StreamResponse:
-        """`/widget.js`, `/openapi.json`: evergreen with a tag; a file with its hash in its name never changes."""
-        found = self._assets.get(request.path.removeprefix("/"))
-        if found is None:
-            raise Refusal("not_found", "there is nothing at this address")
-        caching = "public, max-age=31536000, immutable" if found.immutable else "public, max-age=300"
-        snapshot = Snapshot(found.body)
-        content_type = found.content_type.partition(";")[0]
-        return cached(request, snapshot, content_type, HEADERS | {"Cache-Control": caching})
-
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
         """The process lives."""
         return web.Response(text="ok\n")
@@ -231,23 +169,6 @@ class Routes:
     def _require_ready(self) -> None:
         if not self._hub.ready:
             raise Refusal("not_ready", "no snapshot has been read yet")
-
-    def _public_url(self, request: web.Request) -> str:
-        return public_url(headers_of(request), request.remote or "", self._hub.server)
-
-    def _page_headers(self) -> dict[str, str]:
-        ancestors = " ".join(self._hub.server.frame_ancestors)
-        policy = (
-            f"default-src 'none'; script-src 'self'; style-src 'self' '{page.STYLE_HASH}'; connect-src 'self' ws: wss:;"
-            f" img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors};"
-            " require-trusted-types-for 'script'"
-        )
-        return {
-            "Cross-Origin-Embedder-Policy": "require-corp",
-            "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "Permissions-Policy": FEATURES,
-        }
 
 
 def thinned(points: list[tuple[int, str]], most: int | None) -> list[tuple[int, str]]:

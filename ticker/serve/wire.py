@@ -7,7 +7,8 @@ import msgspec
 import orjson
 
 from ticker.exchanges import EXCHANGES
-from ticker.model import Board, BoardState, Language, Row
+from ticker.model import Board, BoardState, Held, Language, Row
+from ticker.report import SourceReport
 from ticker.sidebar.presentation import presentation
 
 VERSION: Final = 1
@@ -121,23 +122,28 @@ def failure(code: str, message: str) -> bytes:
     return orjson.dumps({"error": {"code": code, "message": message}})
 
 
-def boards(known: Mapping[str, Board], sources_: Mapping[str, Mapping[str, Any]], limits: Mapping[str, int]) -> bytes:
+def boards(known: Mapping[str, Board], sources_: Mapping[str, SourceReport], limits: Mapping[str, int]) -> bytes:
     """`/v1/boards`."""
     return orjson.dumps(
         {"v": VERSION, "boards": [_board(board, sources_) for board in known.values()], "limits": limits}
     )
 
 
-def _board(board: Board, sources_: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _board(board: Board, sources_: Mapping[str, SourceReport]) -> dict[str, Any]:
+    reports = {source: sources_.get(source, SourceReport()) for source in board.sources}
     return {
         "board": board.name,
         "quote": board.quote,
         "title": board.title,
         "symbols": [{"symbol": symbol, "name": board.names[symbol]} for symbol in board.symbols],
         "sources": [
-            {"source": source, "name": EXCHANGES[source].title, "state": "down", "last_tick_ts": None}
-            | dict(sources_.get(source, {}))
-            for source in board.sources
+            {
+                "source": source,
+                "name": EXCHANGES[source].title,
+                "state": report.state,
+                "last_tick_ts": report.last_tick_ts,
+            }
+            for source, report in reports.items()
         ],
     }
 
@@ -156,6 +162,6 @@ def history(board: Board, symbol: str, source: str | None, points: Sequence[tupl
     )
 
 
-def holds(held: Sequence[Mapping[str, Any]]) -> bytes:
+def holds(held: Sequence[Held]) -> bytes:
     """`/v1/holds`."""
-    return orjson.dumps({"v": VERSION, "holds": held})
+    return msgspec.json.encode({"v": VERSION, "holds": held})

@@ -5,7 +5,7 @@
 | `ticker:v1:fence` | string | number of the collector that may write; a batch with another one is refused |
 | `ticker:v1:lease` | string | name of that collector; ends 4 s after its last batch, then another may take over |
 | `ticker:v1:heartbeat` | string | ms of the collector's last sign of life |
-| `ticker:v1:status` | string | JSON: `sources`: exchange -> `{"state", "last_tick_ts"}`, `premium`: board -> legs |
+| `ticker:v1:status` | string | JSON, once a second: exchanges, premiums and incidents (`report.Report`) |
 | `ticker:v1:holds` | string | JSON: the last 200 prices that were not believed at once, newest first |
 | `ticker:v1:board:NAME` | hash | `revision`, `ts`, and symbol -> row (JSON, CONTRACT section 3 without the name) |
 | `ticker:v1:editor:NAME` | hash | what an editor decided: `notice`, `hidden` (JSON list) |

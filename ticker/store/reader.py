@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
 
 from ticker.history import minute_of, ref_minute, unpack_minute
-from ticker.model import MINUTE, BoardState, Row
+from ticker.model import MINUTE, BoardState, Held, Row
+from ticker.report import Report
 from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, client, raw, text
 
 CHANNEL: Final = f"{PREFIX}updates"
@@ -26,6 +27,8 @@ for minute = tonumber(ARGV[2]), tonumber(ARGV[3]), 60000 do
 end
 return table.concat(out)
 """
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +53,8 @@ class Update(msgspec.Struct, frozen=True):
 
 UPDATES: Final = msgspec.json.Decoder(Update)
 ROWS: Final = msgspec.json.Decoder(Row)
-OBJECTS: Final = msgspec.json.Decoder(dict[str, dict[str, Any]])
-LISTS: Final = msgspec.json.Decoder(list[dict[str, Any]])
+REPORT: Final = msgspec.json.Decoder(Report)
+HOLDS: Final = msgspec.json.Decoder(list[Held])
 SYMBOLS: Final = msgspec.json.Decoder(frozenset[str])
 
 
@@ -70,15 +73,13 @@ class Reader(Connection):
         """Those of these boards that somebody has written here."""
         return [name for name in names if await self._redis.exists(f"{PREFIX}board:{name}")]
 
-    async def status(self) -> dict[str, dict[str, Any]]:
-        """How exchanges (`sources`) and premiums (`premium`) are doing, as the collector last said."""
-        answer = await self._redis.get(f"{PREFIX}status")
-        return OBJECTS.decode(answer) if answer else {}
+    async def report(self) -> Report:
+        """What the collector last told of itself."""
+        return await read_report(self._redis)
 
-    async def holds(self) -> list[dict[str, Any]]:
+    async def holds(self) -> list[Held]:
         """The last prices that were not believed at once, newest first."""
-        answer = await self._redis.get(f"{PREFIX}holds")
-        return LISTS.decode(answer) if answer else []
+        return _decoded(HOLDS, await self._redis.get(f"{PREFIX}holds")) or []
 
     async def samples(self, market: str, now: int) -> list[tuple[int, int]]:
         """The samples of one market over the last 24 hours as (minute start, sample), unknown minutes 0."""
@@ -102,11 +103,16 @@ class Reader(Connection):
                     while (message := await channel.get_message(timeout=SILENCE_S)) is not None:
                         if message["type"] == "subscribe":
                             yield None
-                        elif (update := _update(message["data"])) is not None:
+                        elif (update := _decoded(UPDATES, message["data"])) is not None:
                             yield update
             except FAILURES as error:
                 log.warning("redis subscription lost: %s", str(error)[:200])
                 await asyncio.sleep(TIMEOUT_S)
+
+
+async def read_report(redis: Redis) -> Report:
+    """What the collector last told of itself; nothing when it never did."""
+    return _decoded(REPORT, await redis.get(f"{PREFIX}status")) or Report()
 
 
 async def read_board(redis: Redis, name: str) -> BoardState:
@@ -140,9 +146,10 @@ def _board_state(fields: Mapping[str, bytes]) -> BoardState:
     return state
 
 
-def _update(data: Any) -> Update | None:
+def _decoded(decoder: msgspec.json.Decoder[T], answer: Any) -> T | None:
+    """What lies in Redis, if anything does and it can be read."""
     try:
-        return UPDATES.decode(data)
+        return decoder.decode(answer) if answer else None
     except msgspec.MsgspecError as error:
-        log.warning("message on %s left out: %s", CHANNEL, str(error)[:200])
+        log.warning("%s in redis left out: %s", decoder.type, str(error)[:200])
         return None

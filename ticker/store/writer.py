@@ -5,7 +5,7 @@ import contextlib
 import struct
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import orjson
@@ -13,8 +13,9 @@ from redis.exceptions import RedisError
 
 from ticker.history import LENGTH, History, minute_of
 from ticker.model import MINUTE, BoardState, Held, Row
+from ticker.report import Report
 from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, raw, text
-from ticker.store.reader import read_board
+from ticker.store.reader import read_board, read_report
 
 PATCH: Final = struct.Struct("<qiq")
 """One sample on its way: minute, slot, price as `history.pack` makes it."""
@@ -54,7 +55,7 @@ for key, minute in pairs(minutes) do
 end
 redis.call('SET', p .. 'heartbeat', ARGV[2])
 redis.call('SET', p .. 'lease', ARGV[8], 'PX', ARGV[9])
-redis.call('SET', p .. 'status', ARGV[6])
+if ARGV[6] ~= '' then redis.call('SET', p .. 'status', ARGV[6]) end
 if ARGV[7] ~= '' then redis.call('SET', p .. 'holds', ARGV[7]) end
 redis.call('PUBLISH', p .. 'updates', '{"fence":' .. ARGV[1] .. ',"ts":' .. ARGV[2] ..
   ',"boards":{' .. table.concat(parts, ',') .. '}}')
@@ -100,8 +101,8 @@ class Batch(msgspec.Struct):
     samples: Mapping[tuple[int, int], int] = {}
     """(minute, slot) -> sample."""
     slots: Mapping[str, int] = {}
-    status: Mapping[str, Any] = {}
-    """How exchanges and premiums are doing."""
+    report: Report | None = None
+    """None: as before."""
     holds: Iterable[Held] | None = None
     """None: as before."""
 
@@ -148,6 +149,10 @@ class Writer(Connection):
         """The rows that the last collector left."""
         return await read_board(self._redis, name)
 
+    async def report(self) -> Report:
+        """What the last collector told of itself."""
+        return await read_report(self._redis)
+
     async def commit(self, batch: Batch) -> list[str]:
         """Write one batch and tell the servers; returns `SYMBOL/QUOTE` of held prices an editor believes.
 
@@ -161,7 +166,7 @@ class Writer(Connection):
         fresh = [part for pair in slots[self._slots_written :] for part in pair]
         blob = b"".join(PATCH.pack(minute, slot, sample) for (minute, slot), sample in batch.samples.items())
         args: list[bytes | int | str] = [self._fence, batch.now, orjson.dumps(boards), orjson.dumps(fresh), blob]
-        args.append(orjson.dumps(batch.status))
+        args.append("" if batch.report is None else msgspec.json.encode(batch.report))
         args.append("" if batch.holds is None else msgspec.json.encode(list(batch.holds)))
         args += [self._name, LEASE_MS]
         try:

@@ -98,9 +98,9 @@ def accept(find: Find, symbol: str) -> None:
 async def _accept(where: Place, shown: Board, symbol: str) -> None:
     async with Reader(where.url) as reader:
         held = [
-            printable(f"{hold['price']} of {hold['source']}")
+            printable(f"{hold.price} of {hold.source}")
             for hold in await reader.holds()
-            if hold["symbol"] == symbol and hold["source"] in shown.sources and hold["released_ts"] is None
+            if hold.symbol == symbol and hold.source in shown.sources and hold.released_ts is None
         ]
     done = f"the held price of {symbol} is accepted: {', '.join(held)}" if held else f"no price of {symbol} is held"
     await _write(where, shown, "accept", f"{symbol}/{shown.quote}", done)

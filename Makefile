@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget release-widget release docs reference test-release test-web check format lock test-system clean
+.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget release-widget release docs reference test-release test-clients test-web check format lock test-system clean
 
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ release-widget: setup ## Minify widget.js into static/released/ (Node)
 test-web: setup test-system ## Firefox, WebKit, axe, Lighthouse; what is missing is named
 	@test -d .web-tools/python/selenium || $(BIN)/pip install --quiet --disable-pip-version-check --target .web-tools/python selenium || true
 	PYTHONPATH=.web-tools/python $$(command -v xvfb-run >/dev/null && echo xvfb-run -a) $(BIN)/pytest -q tests/web
+
+test-clients: setup test-system ## Websocket clients that others wrote, directly and through nginx
+	$(BIN)/pytest -q tests/clients
 
 test-release: setup ## The built wheel in clean venvs of each Python that is here, without a compiler
 	$(BIN)/pytest -q -rs tests/release

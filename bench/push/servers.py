@@ -3,9 +3,11 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 import uvloop
 from aiohttp import web
@@ -36,11 +38,17 @@ def update(number: int) -> bytes:
     return orjson.dumps({"type": "update", "board": "krw", "seq": number, "ts": ts, "rows": [row], "x": "x" * 20})
 
 
-async def paced(rate: float, push: Callable[[int], None]) -> None:
+async def ticks(rate: float) -> AsyncIterator[int]:
+    """The numbers of updates, as many a second; what is late is not made up for."""
     due = time.monotonic()
     for number in range(1, sys.maxsize):
         due = max(due + 1 / rate, time.monotonic())
         await asyncio.sleep(due - time.monotonic())
+        yield number
+
+
+async def paced(rate: float, push: Callable[[int], None]) -> None:
+    async for number in ticks(rate):
         push(number)
 
 
@@ -93,13 +101,41 @@ async def aiohttp_send(port: int, rate: float) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=4096).start()
-    due = time.monotonic()
-    for number in range(1, sys.maxsize):
-        due = max(due + 1 / rate, time.monotonic())
-        await asyncio.sleep(due - time.monotonic())
+    async for number in ticks(rate):
         text = update(number).decode()
         for reader in list(readers):
             await reader.send_str(text)
+
+
+async def picows_send(port: int, rate: float) -> None:
+    sys.path.append(str(Path(__file__).parents[2] / ".bench-tools" / "python"))
+    from picows import WSListener, WSMsgType, WSTransport, ws_create_server  # noqa: PLC0415 - it may be missing
+
+    readers: set[WSTransport] = set()
+
+    class Stay(WSListener):
+        def on_ws_connected(self, transport: WSTransport) -> None:
+            readers.add(transport)
+
+        def on_ws_disconnected(self, transport: WSTransport) -> None:
+            readers.discard(transport)
+
+    def push(number: int) -> None:
+        text = update(number)
+        for reader in list(readers):
+            reader.send(WSMsgType.TEXT, text)
+
+    await ws_create_server(lambda _request: Stay(), "127.0.0.1", port, backlog=4096)
+    await paced(rate, push)
+
+
+async def nchan_publish(port: int, rate: float) -> None:
+    """Not a server: what publishes to nchan, on the client's side of the machine."""
+    async with aiohttp.ClientSession() as session:
+        async for number in ticks(rate):
+            text = update(number).decode()  # text, so that nchan sends text frames
+            async with session.post(f"http://127.0.0.1:{port}/publish", data=text) as answer:
+                await answer.read()
 
 
 SERVERS: dict[str, tuple[Callable[[int, float], Awaitable[None]], Callable[[], asyncio.AbstractEventLoop]]] = {
@@ -107,6 +143,8 @@ SERVERS: dict[str, tuple[Callable[[int, float], Awaitable[None]], Callable[[], a
     "websockets-uvloop": (websockets_broadcast, uvloop.new_event_loop),
     "websockets-asyncio": (websockets_broadcast, asyncio.new_event_loop),
     "aiohttp-uvloop": (aiohttp_send, uvloop.new_event_loop),
+    "picows": (picows_send, uvloop.new_event_loop),
+    "nchan-publish": (nchan_publish, uvloop.new_event_loop),
 }
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -16,19 +17,22 @@ from typing import Any, Self
 import orjson
 
 DEADLINE_S = 20.0
+PORTS = (10_000, 32_000)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody uses, outside the range from which the system gives ports to outgoing connections."""
+    while True:
+        port = random.randrange(*PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def two_ports() -> int:
     """The first of two free ports side by side."""
     while True:
         first = free_port()
-        with contextlib.suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", first + 1)):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", first + 1)):
             return first
 
 
@@ -117,3 +121,12 @@ def clients_at(admin: int) -> int | None:
             return int(float(told[1])) if told else None
     except OSError:
         return None
+
+
+def serves(admin: int) -> bool:
+    """Whether the worker with this admin port would serve readers now."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

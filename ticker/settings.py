@@ -18,6 +18,7 @@ from ticker.errors import UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import LANGUAGES, SYMBOL, Board
 from ticker.names import name
+from ticker.store import sentinel
 from ticker.tables import convert, nearest, overlay, read
 
 PREFIX: Final = "TICKER_"
@@ -132,6 +133,8 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
             convert(values, kind, f"{section}.{entry}.")
     settings: Settings = convert(table, Settings, "")
     _check_networks(settings.server.trusted_proxies)
+    if settings.redis.url.startswith(sentinel.SCHEME):
+        sentinel.read(settings.redis.url)
     boards(settings)
     proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
     if settings.network.proxy is None and proxy:

@@ -182,11 +182,7 @@ def test_a_port_in_use_is_one_line_and_exit_1(tmp_path: Path) -> None:
     [
         (("serve",), {}, "collect and serve need redis.url"),
         (("collect",), {}, "collect and serve need redis.url"),
-        (
-            ("collect",),
-            {"TICKER_REDIS__URL": "redis+sentinel://h:1,h:2/name"},
-            "Sentinel addresses are not supported yet",
-        ),
+        (("check",), {"TICKER_REDIS__URL": "redis+sentinel://h:1,h:2"}, "redis.url: a Sentinel address is"),
         (("check",), {"TICKER_SERVER__PROT": "1"}, "unknown setting server.prot; did you mean port?"),
         (("check",), {"TICKER_SERVER__PORT": "99999"}, "server.port: expected `int` <= 65535"),
         (("check", "--config", "/nowhere.toml"), {}, "/nowhere.toml: No such file"),

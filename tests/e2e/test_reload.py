@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from tests.exchanges import Exchanges
-from tests.program import Program, clients_at, two_ports, until
+from tests.program import Program, serves, two_ports, until
 
 BEFORE = """
 [boards.krw]
@@ -79,7 +79,7 @@ def test_boards_names_and_origins_change_and_nobody_is_disconnected(tmp_path: Pa
         collector = stack.enter_context(Program(tmp_path, "collect", **settings))
         admin = two_ports()
         servers = stack.enter_context(Program(tmp_path, "serve", "--workers", "2", admin__port=str(admin), **settings))
-        until(lambda: clients_at(admin) == clients_at(admin + 1) == 0, servers)
+        until(lambda: serves(admin) and serves(admin + 1), servers)
         until(lambda: live(servers, "krw") and live(servers, "old"), servers)
         url = f"ws://127.0.0.1:{servers.port}/v1/stream"
         readers = [stack.enter_context(connect(url)) for _ in range(SERVERS)]

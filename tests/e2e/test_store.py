@@ -3,7 +3,13 @@
 import asyncio
 import itertools
 
-from ticker.store import Reader
+import pytest
+
+from ticker.store import Emptied, Reader, Writer
+from ticker.store.connection import PREFIX
+from ticker.store.writer import Batch
+
+T = 1_790_000_040_000
 
 
 async def test_a_task_that_asks_redis_all_the_time_can_be_cancelled_at_any_moment(redis_url: str) -> None:
@@ -21,3 +27,17 @@ async def test_a_task_that_asks_redis_all_the_time_can_be_cancelled_at_any_momen
 async def _ask_forever(reader: Reader) -> None:
     for _ in itertools.count():
         await reader.report()
+
+
+async def test_a_replica_that_took_over_without_the_last_batches_is_told_everything_again(redis_url: str) -> None:
+    """Fails without the comparison of heartbeats in the writer's script: what was lost would stay lost."""
+    async with Writer(redis_url) as writer:
+        await writer.claim(T)
+        await writer.commit(Batch(T))
+        await writer.commit(Batch(T + 1000))
+        await writer._redis.set(f"{PREFIX}heartbeat", T)  # what a replica has that is one batch behind
+        with pytest.raises(Emptied):
+            await writer.commit(Batch(T + 2000))
+        assert await writer.claim(T) == "held"
+        await writer.commit(Batch(T - 5000))  # the clock was set back: nothing is lost
+        await writer.commit(Batch(T - 4000))

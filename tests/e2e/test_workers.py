@@ -9,7 +9,7 @@ import orjson
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.program import Program, clients_at, two_ports, until
+from tests.program import Program, clients_at, serves, two_ports, until
 
 ENOUGH = 12
 """Connections that two processes share: that one gets all of them happens once in 2,000 runs."""
@@ -50,8 +50,7 @@ def test_a_killed_worker_is_replaced_while_the_other_serves_and_all_are_drained(
     admin = two_ports()
     settings = {"redis__url": redis_url, "admin__port": str(admin), "server__drain_s": "0.5"}
     with Program(tmp_path, "serve", "--workers", "2", **settings) as program, contextlib.ExitStack() as stack:
-        program.ready()
-        until(lambda: clients_at(admin) == clients_at(admin + 1) == 0, program)
+        until(lambda: serves(admin) and serves(admin + 1), program)
         url = f"ws://127.0.0.1:{program.port}/v1/stream"
         readers = [stack.enter_context(connect(url)) for _ in range(ENOUGH)]
         until(lambda: (clients_at(admin) or 0) + (clients_at(admin + 1) or 0) == ENOUGH, program)

@@ -255,7 +255,7 @@ class Collector:
             try:
                 accepted = await self._outbox.send()
             except Emptied:
-                log.warning("redis came back empty: writing everything again")
+                log.warning("redis has lost prices: writing everything again")
                 if await self._store.claim(self._clock().wall) == "taken":
                     raise LeaseLost("another collector was first") from None
                 self._outbox.everything()

@@ -219,3 +219,16 @@ def redecided(before: BoardState, now: BoardState) -> bool:
 def stale(row: Row) -> Row:
     """A row of which nobody knows any more whether it is true."""
     return msgspec.structs.replace(row, state="stale") if row.state == "live" else row
+
+
+def merged(before: BoardState, now: BoardState) -> dict[str, Row]:
+    """Rows as they are now; as they were where Redis lost them, or went back in time because a replica took over."""
+    if now.revision >= before.revision:
+        return before.rows | now.rows
+    newer = {symbol for symbol, row in now.rows.items() if newest(row) >= newest(before.rows.get(symbol))}
+    return before.rows | {symbol: now.rows[symbol] for symbol in newer}
+
+
+def newest(row: Row | None) -> int:
+    """When a row's price arrived."""
+    return (row.received_ts or 0) if row else 0

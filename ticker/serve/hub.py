@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from ticker.model import Board, BoardState, Row
-from ticker.serve.group import Group, Key, Member, differing, key_of, redecided, stale
+from ticker.serve.group import Group, Key, Member, differing, key_of, merged, redecided, stale
 from ticker.serve.message import Message
 from ticker.settings import Server
 
@@ -77,12 +77,11 @@ class Hub:
     # -- what comes from Redis ----------------------------------------------------------------------------------------
 
     def replace(self, name: str, state: BoardState) -> None:
-        """A board was read as a whole; a row that is missing (Redis came back empty) stays as it was."""
+        """A board was read as a whole; what Redis has lost meanwhile stays as it was."""
         before = self.boards.get(name)
+        rows = merged(before, state) if before else state.rows
         known = self.configured[name].names
-        rows = {symbol: self._seen(row) for symbol, row in state.rows.items() if symbol in known}
-        kept = {symbol: row for symbol, row in before.rows.items() if symbol in known} if before else {}
-        state.rows = kept | rows
+        state.rows = {symbol: self._seen(row) for symbol, row in rows.items() if symbol in known}
         self.boards[name] = state
         self.versions[name] += 1
         if before is None or redecided(before, state):

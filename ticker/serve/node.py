@@ -78,9 +78,10 @@ class Node:
     async def _take(self, update: Update) -> None:
         if update.fence < self._fence:
             return  # the last words of a collector that has been replaced
-        self._fence = update.fence
-        if update.edited:
+        replaced, self._fence = update.fence > self._fence, update.fence
+        if update.edited or replaced:  # whoever writes now may count from elsewhere
             await self._read_all()
+        if update.edited:
             return
         now = self._clock()
         self._heard, self._lag = now.mono, max(0, now.wall - update.ts)

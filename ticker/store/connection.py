@@ -7,41 +7,47 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from ticker.errors import StartError, UsageError
+from ticker.errors import StartError
+from ticker.store import sentinel
 
 PREFIX: Final = "ticker:v1:"
-SENTINEL: Final = "redis+sentinel://"
 PATIENCE_S: Final = 10.0
 TIMEOUT_S: Final = 1.0
+ASKING_S: Final = 0.3
+"""For each Sentinel: a few that do not answer leave time for one that does."""
 FAILURES: Final = (RedisError, OSError, TimeoutError)
 
 
 class Deadline(Retry):
-    """One second for every command, and no second attempt.
+    """So many seconds for every command, and no second attempt.
 
     redis-py's `socket_timeout` would wrap each write in `asyncio.wait_for`, which loses a cancellation that arrives
     as the write completes (Python 3.11): a task that writes all the time then never ends.
     """
 
+    def __init__(self, seconds: float) -> None:
+        super().__init__(NoBackoff(), 0)
+        self._seconds = seconds
+
     async def call_with_retry(self, *args: Any, **options: Any) -> Any:
         """Carry out one command."""
-        async with asyncio.timeout(TIMEOUT_S):
-            return await super().call_with_retry(*args, **options)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await super().call_with_retry(*args, **options)
+        except TimeoutError:
+            raise RedisTimeoutError(f"no answer within {self._seconds:g} s") from None
 
 
 def client(url: str, *, subscriber: bool = False) -> Redis:
     """A client for commands, or for a subscription, whose reads wait as long as their caller says."""
-    if url.startswith(SENTINEL):
-        raise UsageError(
-            "redis.url: Sentinel addresses are not supported yet; name the server itself (redis://host:port)"
-        )
-    return Redis.from_url(
-        url,
-        socket_timeout=None,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=(Retry if subscriber else Deadline)(NoBackoff(), 0),
-    )
+    retry = Retry(NoBackoff(), 0) if subscriber else Deadline(TIMEOUT_S)
+    options: dict[str, Any] = {"socket_timeout": None, "socket_connect_timeout": TIMEOUT_S, "retry": retry}
+    if url.startswith(sentinel.SCHEME):
+        asking = {"socket_connect_timeout": ASKING_S, "retry": Deadline(ASKING_S)}
+        return sentinel.master(url, options, asking | {"socket_timeout": None})
+    return Redis.from_url(url, **options)
 
 
 class Connection:
@@ -60,7 +66,7 @@ class Connection:
             except FAILURES as error:
                 if asyncio.get_running_loop().time() > deadline:
                     await self._redis.aclose()
-                    where = self.url.rpartition("@")[2]
+                    where = self.url.rpartition("@")[2].partition("?")[0]
                     raise StartError(f"no Redis at {where}: {error}; start it, or set redis.url") from None
                 await asyncio.sleep(0.2)
             else:

@@ -24,6 +24,8 @@ local p = 'ticker:v1:'
 local stored = redis.call('GET', p .. 'fence')
 if not stored then return redis.error_reply('EMPTY') end
 if stored ~= ARGV[1] then return redis.error_reply('FENCED') end
+local beat = tonumber(redis.call('GET', p .. 'heartbeat') or '0')
+if beat < tonumber(ARGV[10]) then return redis.error_reply('EMPTY') end  -- it lost what it had taken
 local now = tonumber(ARGV[2])
 local parts = {}
 for name, rows in pairs(cjson.decode(ARGV[3])) do
@@ -85,7 +87,7 @@ Claim: TypeAlias = Literal["taken", "held", "empty"]
 
 
 class Emptied(Exception):
-    """Redis lost everything: claim it again and write all there is."""
+    """Redis lost what it had taken, all or (a replica took over) the last of it: claim again, write all there is."""
 
 
 class Fenced(Exception):
@@ -118,6 +120,8 @@ class Writer(Connection):
         self._name = uuid.uuid4().hex
         self._fence = b""
         self._slots_written = 0
+        self._taken = 0
+        """The time of the last batch that Redis has surely taken."""
 
     async def claim(self, now: int) -> Claim:
         """Try to become the one collector that may write; the lease lasts four seconds from each batch on."""
@@ -168,15 +172,16 @@ class Writer(Connection):
         args: list[bytes | int | str] = [self._fence, batch.now, orjson.dumps(boards), orjson.dumps(fresh), blob]
         args.append("" if batch.report is None else msgspec.json.encode(batch.report))
         args.append("" if batch.holds is None else msgspec.json.encode(list(batch.holds)))
-        args += [self._name, LEASE_MS]
+        args += [self._name, LEASE_MS, self._taken]
         try:
             async with asyncio.timeout(2 * TIMEOUT_S):
                 accepts = await self._commit(args=args)
         except RedisError as error:
             if "EMPTY" in str(error):
+                self._taken = 0
                 raise Emptied from None
             if "FENCED" in str(error):
                 raise Fenced from None
             raise
-        self._slots_written = len(slots)
+        self._slots_written, self._taken = len(slots), batch.now
         return [text(accept) for accept in accepts]

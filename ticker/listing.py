@@ -32,16 +32,22 @@ def wanted_of(boards: Mapping[str, Board], exchange: str) -> set[tuple[str, str]
 
 def choose(wanted: set[tuple[str, str]], listed: Iterable[Market]) -> tuple[list[Market], list[str]]:
     """The markets to watch, and the pairs that are not listed; a renamed coin is found under its new symbol."""
-    found = {(market.symbol, market.quote): market for market in listed}
+    traded_last = sorted(listed, key=stopped, reverse=True)  # of two with the same name the one that is traded counts
+    found = {(market.symbol, market.quote): market for market in traded_last}
     markets, absent = [], []
     for symbol, quote in sorted(wanted):
         renamed = RENAMED.get(symbol, symbol)
         market = found.get((symbol, quote))
         later = found.get((renamed, quote)) if renamed != symbol and (renamed, quote) not in wanted else None
-        if later is not None and (market is None or (market.suspended and not later.suspended)):
+        if later is not None and (market is None or (stopped(market) and not stopped(later))):
             market = msgspec.structs.replace(later, symbol=symbol, listed=renamed)
         if market is None:
             absent.append(f"{symbol}/{quote}")
         else:
             markets.append(market)
     return markets, absent
+
+
+def stopped(market: Market) -> bool:
+    """Nobody trades it, for a while or for good."""
+    return market.suspended or market.delisted

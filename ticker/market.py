@@ -10,7 +10,7 @@ from ticker import money
 from ticker.exchanges import Exchange
 from ticker.history import History, minute_of, ref_minute, unpack
 from ticker.judge import Judge
-from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Tick
+from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Suspension, Tick
 from ticker.premium import Premium
 from ticker.quotes import RETURN_AFTER, Quote, Quotes
 
@@ -99,11 +99,11 @@ class Prices:
         self.history.put(quote.key, minute, price)
         self._dirty.add(quote.pair)
 
-    def suspension(self, exchange: str, symbol: str, quote: str, *, suspended: bool) -> None:
+    def suspension(self, exchange: str, said: Suspension) -> None:
         """The exchange stopped or resumed trading of a market."""
-        found = self.quotes.heard(exchange, symbol, quote)
-        if found is not None and found.halted != suspended:
-            found.halted = suspended
+        found = self.quotes.heard(exchange, said.symbol, said.quote)
+        if found is not None and found.said != said:
+            found.said = said
             self._dirty.add(found.pair)
 
     def review(self, now: Instant) -> None:
@@ -134,7 +134,8 @@ class Prices:
             if symbol not in self.rows.get(board, {}) or row.price is None or row.source not in self.exchanges:
                 continue
             self.rows[board][symbol] = row
-            market = Market(row.source or "", symbol, self.boards[board].quote, "")
+            stopped, gone = row.reason == "suspended", row.reason == "delisted"
+            market = Market(row.source or "", symbol, self.boards[board].quote, "", suspended=stopped, delisted=gone)
             if self.quotes.get(market.exchange, symbol, market.quote) is not None:
                 continue
             quote = self.quotes.watch(market)

@@ -42,6 +42,8 @@ class Market(Struct, frozen=True):
     tick_size: str | None = None
     """The smallest price step where the market list tells it; else the exchange's table by price decides."""
     suspended: bool = False
+    """Trading has stopped, for a while or, when `delisted`, for good."""
+    delisted: bool = False
     listed: str | None = None
     """The symbol the exchange uses, where a rename makes it differ from ours."""
 
@@ -80,11 +82,12 @@ class Goodbye(Struct, frozen=True):
 
 
 class Suspension(Struct, frozen=True, gc=False):
-    """The exchange says that trading of a market has stopped (`suspended`) or goes on."""
+    """The exchange says that trading of a market has stopped (`suspended`; for good: `delisted`) or goes on."""
 
     symbol: str
     quote: str
     suspended: bool
+    delisted: bool = False
 
 
 Event: TypeAlias = Tick | Reply | Refused | Goodbye | Suspension

@@ -11,7 +11,7 @@ from typing import Final
 from ticker.exchanges import Exchange
 from ticker.guard import Guard
 from ticker.history import History, minute_of
-from ticker.model import DAY, MINUTE, Held, Instant, Market
+from ticker.model import DAY, MINUTE, Held, Instant, Market, Suspension
 
 NOBODY: Final = -2
 """The epoch of a link while it is cut; no quote has it."""
@@ -55,7 +55,6 @@ class Quote:
         "absent_since",
         "epoch",
         "guard",
-        "halted",
         "held",
         "key",
         "link",
@@ -64,6 +63,7 @@ class Quote:
         "price",
         "received",
         "ref",
+        "said",
         "ts",
     )
 
@@ -74,8 +74,8 @@ class Quote:
         self.link = link
         self.guard = Guard()
         self.held: Held | None = None
-        self.halted = False
-        """The stream says that trading has stopped."""
+        self.said: Suspension | None = None
+        """What the stream last said about its trading."""
         self.absent_since: int | None = None
         """Since when the complete market lists lack it, ms since the epoch."""
         self.price: Decimal | None = None
@@ -87,10 +87,12 @@ class Quote:
     @property
     def suspended(self) -> bool:
         """Trading has stopped, as the market list or the stream says."""
-        return self.halted or self.market.suspended
+        return self.market.suspended or self.market.delisted or (self.said is not None and self.said.suspended)
 
     def delisted(self, now: Instant) -> bool:
-        """The complete market lists have lacked it for a day."""
+        """Its exchange says so, or the complete market lists have lacked it for a day."""
+        if self.market.delisted or (self.said is not None and self.said.delisted):
+            return True
         return self.absent_since is not None and now.wall - self.absent_since >= DAY
 
     def current(self, now: Instant) -> bool:
@@ -172,6 +174,11 @@ class Quotes:
                 for minute in range(minute_of(link.last_wall or now.wall), now.wall, MINUTE):
                     self.history.put(quote.key, minute, None)
         link.last_wall = 0  # what candles fill from here on stays
+
+    def abandon(self, exchanges: Iterable[str], now: Instant) -> None:
+        """The feeds of these exchanges have ended: nobody watches their markets."""
+        for exchange, shard in [link for link in self.links if link[0] in exchanges]:
+            self.cut(exchange, shard, now)
 
     def roll(self, now: Instant) -> bool:
         """Whether a minute has ended: silent markets keep their price into it, unwatched ones do not know it."""

@@ -31,7 +31,8 @@ def meaning(exchange: Exchange, what: str, body: bytes) -> Any:
     if what == "markets":
         found = exchange.parse_markets(body)
         assert {market.exchange for market in found} <= {exchange.name}
-        return [[m.symbol, m.quote, m.code, m.tick_size, m.suspended] for m in found]
+        gone = ["delisted"]
+        return [[m.symbol, m.quote, m.code, m.tick_size, m.suspended, *(gone if m.delisted else ())] for m in found]
     if what == "candles":
         assert exchange.candles
         return [[minute, money.plain(close)] for minute, close in exchange.candles.parse(body)]

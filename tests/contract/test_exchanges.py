@@ -70,8 +70,8 @@ def told(event: Event) -> list[Any]:
     match event:
         case Tick(symbol, quote, price, ts):
             return ["tick", symbol, quote, money.plain(price), ts]
-        case Suspension(symbol, quote, suspended):
-            return ["suspension", symbol, quote, suspended]
+        case Suspension(symbol, quote, suspended, delisted):
+            return ["suspension", symbol, quote, suspended, *(["delisted"] if delisted else [])]
         case Reply(text):
             return ["reply", text]
         case Refused():

@@ -78,6 +78,19 @@ def test_a_suspension_in_the_list_closes_the_row_and_its_end_opens_it() -> None:
         assert prices.rows["krw"]["BTC"].state == state
 
 
+def test_what_the_list_calls_delisted_is_closed_at_once_and_not_taken_for_a_market_of_the_same_name() -> None:
+    prices = Prices({"krw": make_board("BTC", sources=("alpha",))}, EXCHANGES, 15)
+    market = make_market("alpha", "BTC")
+    gone = msgspec.structs.replace(market, code="old", delisted=True)
+    prices.watch([market])
+    prices.tick("alpha", 1, Tick("BTC", "KRW", D(100), T), at(0))
+    for listed, state, reason in (([gone], "closed", "delisted"), ([market, gone], "live", None)):
+        prices.quotes.listed("alpha", choose({("BTC", "KRW")}, listed)[0], at(1))
+        prices.touch()
+        prices.changes(at(2))
+        assert (prices.rows["krw"]["BTC"].state, prices.rows["krw"]["BTC"].reason) == (state, reason)
+
+
 def test_the_premium_is_the_formulas_and_unknown_when_a_leg_is_stale() -> None:
     board = msgspec.structs.replace(make_board("BTC", sources=("alpha",)), premium=("gamma",))
     prices = Prices({"krw": board}, EXCHANGES, 15)

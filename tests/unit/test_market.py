@@ -1,11 +1,12 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from tests.conftest import make_board, make_exchange, make_market
 from ticker.history import pack
 from ticker.market import Prices
-from ticker.model import DAY, MINUTE, Instant, Row, Tick
+from ticker.model import DAY, MINUTE, Instant, Row, Suspension, Tick
 from ticker.quotes import RETURN_AFTER
 
 D = Decimal
@@ -189,10 +190,33 @@ def test_a_tick_of_the_next_minute_does_not_hide_the_end_of_the_last() -> None:
 def test_a_suspended_market_is_closed_and_the_next_source_shows() -> None:
     prices = made("BTC")
     tick(prices, "alpha", "100", 0)
-    prices.suspension("alpha", "BTC", "KRW", suspended=True)
+    prices.suspension("alpha", Suspension("BTC", "KRW", suspended=True))
     assert (row(prices, 1).state, row(prices, 1).reason) == ("closed", "suspended")
     tick(prices, "beta", "99", 2)
     assert (row(prices, 3).source, row(prices, 3).state) == ("beta", "live")
+
+
+def test_what_the_stream_calls_delisted_is_closed_for_good() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0)
+    prices.suspension("alpha", Suspension("BTC", "KRW", suspended=True, delisted=True))
+    tick(prices, "alpha", "101", 1)
+    shown = row(prices, 2)
+    assert (shown.state, shown.reason, shown.price) == ("closed", "delisted", "101")
+    prices.suspension("alpha", Suspension("BTC", "KRW", suspended=False))
+    assert row(prices, 3).state == "live"
+
+
+@pytest.mark.parametrize("reason", ["suspended", "delisted"])
+def test_what_was_closed_before_a_restart_is_closed_after_it(reason: str) -> None:
+    """Else it would look stale until the market list has come, and what was delisted by absence for another day."""
+    prices = Prices({"krw": make_board("BTC")}, EXCHANGES, 15)
+    kept = Row(symbol="BTC", price="100", source="alpha", ts=T, received_ts=T, state="closed", reason=reason)
+    prices.restore("krw", {"BTC": kept}, at(5_000))
+    assert (row(prices, 5_000).state, row(prices, 5_000).reason) == ("closed", reason)
+    prices.watch([make_market("alpha", "BTC")])
+    tick(prices, "alpha", "101", 6_000)
+    assert row(prices, 6_000).state == "live"
 
 
 def test_rows_from_redis_are_as_old_as_they_say() -> None:

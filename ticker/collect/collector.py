@@ -13,24 +13,20 @@ from typing import Final
 
 import aiohttp
 
-from ticker.collect import feed, rest
-from ticker.collect.backfill import Backfill, Progress
+from ticker.collect import feed
+from ticker.collect.backfill import Progress
+from ticker.collect.follow import Follow
 from ticker.collect.outbox import Outbox
 from ticker.collect.standing import Standing
-from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
-from ticker.exchanges.exchange import Request
-from ticker.listing import choose, wanted_of
 from ticker.market import Prices
-from ticker.model import Board, Instant, Market, Suspension, Tick
+from ticker.model import Board, Instant, Suspension, Tick
 from ticker.store import FAILURES, Emptied, Fenced, Writer
 from ticker.store.writer import LEASE_MS
 
 log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
-RETRY_S: Final = 5.0
-REFRESH_S: Final = 3600.0
 HINT_AFTER_S: Final = 5.0
 RETRY_WRITE_S: Final = 0.5
 PATIENCE_MS: Final = LEASE_MS - 2000
@@ -60,7 +56,6 @@ class Collector:
         progress: Progress = lambda _exchange, _filled, _total: None,
     ) -> None:
         self.prices = Prices(boards, exchanges, stale_after_s)
-        self.refresh_s = REFRESH_S
         self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
         """(exchange, what happened) -> how often."""
         self._boards = boards
@@ -113,7 +108,7 @@ class Collector:
                 except* LeaseLost as lost:
                     log.warning("standing by: %s", lost.exceptions[0])
                 feed.heed_cancellation()
-                self._let_go(*self._exchanges)
+                self.prices.quotes.abandon(self._exchanges, self._clock())
         finally:
             await self._store.release()
 
@@ -154,72 +149,11 @@ class Collector:
             self.prices.restore(name, (await self._store.board(name)).rows, now)
         self._written = self._clock().mono
 
-    def _let_go(self, *names: str) -> None:
-        """The feeds of these exchanges have ended: nobody watches their markets."""
-        for exchange, shard in list(self.prices.quotes.links):
-            if exchange in names:
-                self.prices.quotes.cut(exchange, shard, self._clock())
-
     async def _collect_all(self, session: aiohttp.ClientSession) -> None:
         async with asyncio.TaskGroup() as tasks:
             for exchange in self._exchanges.values():
-                tasks.create_task(self._collect(exchange, session))
-
-    async def _collect(self, exchange: Exchange, session: aiohttp.ClientSession) -> None:
-        """One exchange's life: its market list, refreshed each hour, and its feed and history side by side."""
-        pace = rest.Pace(exchange.candles.per_s if exchange.candles else 1.0)
-
-        async def get(request: Request) -> bytes:
-            return await rest.fetch(session, exchange, request, pace, proxy=self._proxy)
-
-        backfill = Backfill(exchange, self.prices, get, self._clock, self._progress)
-        watching = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow(exchange, session, pace, watching))
-            await watching.wait()
-            tasks.create_task(backfill.run())
-            tasks.create_task(backfill.rolling())
-
-    async def _follow(
-        self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace, watching: asyncio.Event
-    ) -> None:
-        """Stay subscribed to what is listed; a list that has changed begins the feed anew."""
-        watched: list[Market] = []
-        absent: list[str] = []
-        while True:
-            listed = await self._listed(exchange, session, pace)
-            watched, missing = choose(wanted_of(self._boards, exchange.name), listed)
-            if missing != absent:
-                log.warning("%s does not list %s: left out", exchange.name, ", ".join(missing))
-            absent = missing
-            self.prices.quotes.listed(exchange.name, watched, self._clock())
-            for shard, some in enumerate(feed.shards(exchange, watched)):
-                self.prices.watch(some, shard)
-            watching.set()
-            async with asyncio.TaskGroup() as tasks:
-                feeding = tasks.create_task(feed.run(exchange, watched, self, self._clock, proxy=self._proxy))
-                await self._until_listing_changes(exchange, session, pace, watched)
-                feeding.cancel()
-            self._let_go(exchange.name)
-
-    async def _until_listing_changes(
-        self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace, watched: list[Market]
-    ) -> None:
-        while True:
-            await asyncio.sleep(self.refresh_s)
-            markets, _ = choose(wanted_of(self._boards, exchange.name), await self._listed(exchange, session, pace))
-            self.prices.quotes.listed(exchange.name, markets, self._clock())
-            self.prices.touch()
-            if {market.code for market in markets} != {market.code for market in watched}:
-                return
-
-    async def _listed(self, exchange: Exchange, session: aiohttp.ClientSession, pace: rest.Pace) -> list[Market]:
-        while True:
-            try:
-                return await rest.list_markets(session, exchange, pace, proxy=self._proxy)
-            except (aiohttp.ClientError, OSError, TimeoutError, BadFrame) as error:
-                log.warning("%s: market list: %s; trying again", exchange.name, str(error)[:200])
-                await asyncio.sleep(RETRY_S)
+                follow = Follow(exchange, self._boards, self.prices, self, self._clock, self._progress, self._proxy)
+                tasks.create_task(follow.run(session))
 
     # -- the feeds' sink ----------------------------------------------------------------------------------------------
 
@@ -239,7 +173,7 @@ class Collector:
         if isinstance(event, Tick):
             self.counts[exchange, self.prices.tick(exchange, epoch, event, instant)] += 1
         else:
-            self.prices.suspension(exchange, event.symbol, event.quote, suspended=event.suspended)
+            self.prices.suspension(exchange, event)
         self._wake.set()
 
     def dropped(self, exchange: str, reason: str) -> None:

@@ -53,9 +53,10 @@ def parse_markets(body: bytes) -> list[Market]:
             row["id"],
             tick_size=money.plain(money.price(row["quote_increment"])),
             suspended=row["status"] != "online" or any(row.get(key) for key in ("trading_disabled", "cancel_only")),
+            delisted=row["status"] == "delisted",
         )
         for row in orjson.loads(body)
-        if row["status"] != "delisted" and SYMBOL.fullmatch(row["base_currency"])
+        if SYMBOL.fullmatch(row["base_currency"])
     ]
 
 

@@ -82,7 +82,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     markets: tuple[Request, ...]
     """The requests that together give the complete market list."""
     parse_markets: Callable[[bytes], list[Market]]
-    """One body of `markets`; suspended ones are marked, delisted ones absent."""
+    """One body of `markets`; suspended and delisted ones are marked, where they are told."""
     subscribe: Callable[[Sequence[Market], Memory, int], list[str]]
     """(markets, memory, now in ms): the frames that subscribe one connection, sent in order right after it opens."""
     parse: Callable[[Frame, Memory], Iterable[Event]]

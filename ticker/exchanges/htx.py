@@ -27,7 +27,6 @@ from ticker.model import SYMBOL, Event, Market, Refused, Reply, Tick
 QUOTES: Final = ("USDT", "USDC", "USDD", "BTC", "ETH", "HTX", "TRX", "HUSD")  # HUSD has gone
 GZIP: Final = 31
 LARGEST: Final = 1 << 20
-LISTED: Final = frozenset({"online", "suspend", "fuse", "transfer-board"})
 CANDLES: Final = "/market/history/kline?period=1min&size=2000&symbol="
 TOPIC: Final = re.compile(r"market\.(\w+)\.(ticker|trade\.detail)")
 
@@ -71,9 +70,10 @@ def parse_markets(body: bytes) -> list[Market]:
             *("htx", row["bcdn"].upper(), row["qcdn"].upper(), row["sc"]),
             tick_size=money.plain(Decimal(1).scaleb(-int(row["tpp"]))),
             suspended=row["state"] != "online" or row.get("te") is False,
+            delisted=row["state"] == "offline",
         )
         for row in orjson.loads(body)["data"]
-        if row["state"] in LISTED and SYMBOL.fullmatch(row["bcdn"].upper())
+        if row["state"] not in {"unknown", "not-online", "pre-online"} and SYMBOL.fullmatch(row["bcdn"].upper())
     ]
 
 

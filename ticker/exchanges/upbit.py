@@ -25,8 +25,8 @@ NAMES: Final = "error type code price traded framed halted state"
 DEFAULT: Final = only("error type code trade_price trade_timestamp timestamp is_trading_suspended market_state", NAMES)
 SIMPLE: Final = only("error ty cd tp ttms tms its ms", NAMES)
 PRICED: Final = frozenset({"ticker", "trade"})
-TRADED: Final = frozenset({"ACTIVE", None})
-"""Not traded: PREVIEW, DELISTED. A `delisting_date` only announces a day; trading goes on until then."""
+TRADED, DELISTED = frozenset({"ACTIVE", None}), "DELISTED"
+"""Neither: PREVIEW. A `delisting_date` only announces a day; trading goes on until then."""
 
 
 def subscription(codes: Sequence[str]) -> str:
@@ -53,11 +53,11 @@ def _message(message: Any, memory: Memory) -> list[Event]:
         return []
     (quote_, symbol), ts = message.code.split("-"), message.traded or message.framed
     tick = Tick(symbol, quote_, money.price(message.price), ts if type(ts) is int and ts > 0 else None)
-    stopped = message.halted is True or message.state not in TRADED
-    if message.halted is message.state is None or memory.get(message.code) is stopped:
+    said = Suspension(symbol, quote_, message.halted is True or message.state not in TRADED, message.state == DELISTED)
+    if message.halted is message.state is None or memory.get(message.code) == said:
         return [tick]
-    memory[message.code] = stopped
-    return [Suspension(symbol, quote_, stopped), tick]
+    memory[message.code] = said
+    return [said, tick]
 
 
 def parse_markets(name: str, body: bytes) -> list[Market]:

@@ -1,0 +1,122 @@
+"""The life of markets at one exchange, while everything goes on: no restart, and no new connection without need."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from tests.conftest import make_board
+from tests.venues import until
+from ticker import clock, sim
+from ticker.collect.follow import Follow
+from ticker.market import Prices
+from ticker.model import Instant, Row, Suspension, Tick
+from ticker.sim.kit import answer
+from ticker.sim.venue import Venue
+
+COINS = {symbol: (price, "1") for symbol, price in (("BTC", "57895000"), ("ETH", "1914000"), ("A", "800"))}
+
+
+class Told:
+    """A sink that tells the prices."""
+
+    def __init__(self, prices: Prices) -> None:
+        self.prices = prices
+
+    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
+        self.prices.quotes.link(exchange, shard).epoch = epoch
+
+    def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
+        self.prices.quotes.cut(exchange, shard, instant)
+
+    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
+        if isinstance(event, Tick):
+            self.prices.tick(exchange, epoch, event, instant)
+        else:
+            self.prices.suspension(exchange, event)
+
+    def dropped(self, exchange: str, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+class Life:
+    """What one exchange lists, and how the rows look."""
+
+    def __init__(self, venue: Venue, prices: Prices, listed: dict[str, str]) -> None:
+        self.venue = venue
+        self.prices = prices
+        self.listed = listed
+        """Symbol -> status; the market list is made of it."""
+
+    def row(self, symbol: str) -> Row:
+        self.prices.touch()
+        self.prices.changes(clock.now())
+        return self.prices.rows["usd"][symbol]
+
+    def is_(self, symbol: str, state: str, reason: str | None = None) -> Callable[[], bool]:
+        return lambda: (self.row(symbol).state, self.row(symbol).reason) == (state, reason)
+
+
+@contextlib.asynccontextmanager
+async def living() -> AsyncIterator[Life]:
+    world = sim.World(clock.now().wall, ["coinbase"], coins=COINS)
+    (venue,) = sim.venues(world, clock.now)
+    listed = {"BTC": "online", "ETH": "online"}
+
+    def products(_venue: Venue, _request: web.Request) -> web.Response:
+        pair = {"quote_currency": "USD", "quote_increment": "0.01"}
+        rows = [{"id": f"{s}-USD", "base_currency": s, "status": status, **pair} for s, status in listed.items()]
+        return answer(rows)
+
+    rules = {"routes": {**venue.protocol.routes, "/products": products}, "rest_per_s": 1000}
+    venue.protocol = msgspec.structs.replace(venue.protocol, **rules)
+    board = make_board("BTC", "ETH", "EOS", sources=("coinbase",), name="usd")
+    boards = {"usd": msgspec.structs.replace(board, quote="USD")}
+    async with sim.serve([venue]) as exchanges, aiohttp.ClientSession() as session:
+        candles = exchanges["coinbase"].candles
+        assert candles
+        paced = msgspec.structs.replace(candles, per_s=200.0)
+        exchange = msgspec.structs.replace(exchanges["coinbase"], candles=paced, connects_per_s=1000.0)
+        prices = Prices(boards, {"coinbase": exchange}, 15)
+        args = (exchange, boards, prices, Told(prices), clock.now, lambda *_: None)
+        task = asyncio.create_task(Follow(*args, refresh_s=0.25).run(session))
+        life = Life(venue, prices, listed)
+        await until(lambda: all(life.is_(symbol, "live")() for symbol in listed))
+        try:
+            yield life
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_suspension_closes_the_row_and_its_end_opens_it_on_the_same_connection() -> None:
+    async with living() as life:
+        life.listed["ETH"] = "offline"
+        await until(life.is_("ETH", "closed", "suspended"))
+        assert life.is_("BTC", "live")()
+        life.listed["ETH"] = "online"
+        await until(life.is_("ETH", "live"))
+        assert len(life.venue.dials) == 1
+
+
+async def test_a_market_that_is_said_to_be_delisted_is_closed_at_once_and_one_that_vanishes_is_stale() -> None:
+    async with living() as life:
+        life.listed["ETH"] = "delisted"
+        await until(life.is_("ETH", "closed", "delisted"))
+        del life.listed["BTC"]
+        await until(life.is_("BTC", "stale"))
+        assert life.row("BTC").price is not None
+        life.listed.update(BTC="online", ETH="online")
+        await until(lambda: life.is_("BTC", "live")() and life.is_("ETH", "live")())
+
+
+async def test_a_coin_that_is_renamed_goes_on_under_our_symbol_from_its_new_market() -> None:
+    async with living() as life:
+        assert life.row("EOS").state == "pending"
+        life.listed["A"] = "online"
+        await until(life.is_("EOS", "live"))
+        coin = life.venue.world.coins["coinbase"]["A"]
+        await until(lambda: life.row("EOS").price == f"{coin.price.normalize():f}")

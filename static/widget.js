@@ -535,10 +535,10 @@ function mount(host) {
     const word = words[state === 'closed' ? (row.reason ?? 'suspended') : state];
     const mark = source && source !== main && sourceName(source);
     const direction = { '+': 'ct-up', '-': 'ct-down' }[plus(row.change_pct)] ?? '';
-    const look = [direction, state, row.name, mark, word].join();
+    const look = [state, row.name, mark, word].join();
+    if (node.className !== direction) node.className = direction;
     if (line.look !== look) {
       line.look = look;
-      node.className = direction;
       if (state === 'live') delete node.dataset.state;
       else node.dataset.state = state;
       paintName(row, name, mark, word);

@@ -6,10 +6,10 @@ from hashlib import sha384
 
 import msgspec
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.speaker import ASSETS, NOON, Speaker
-from tests.browser.test_sidebar import ROWS, host, row, table, until
+from tests.browser.test_sidebar import ELEMENT, ROWS, host, row, table, until
 from ticker.model import Language, Row
 from ticker.sidebar.look import look_of
 
@@ -93,11 +93,63 @@ async def test_a_host_that_styles_tables_its_own_way(tab: Page, speaker: Speaker
     assert await tab.locator(row("BTC")).evaluate("row => row.offsetHeight") < 40
 
 
+async def test_the_height_a_frame_asks_for_is_clamped_and_only_our_frames_are_heard(
+    tab: Page, speaker: Speaker
+) -> None:
+    """The same message, from the sidebar's own frame, and from a page of the same server that is no sidebar."""
+    shout = "parent.postMessage({type: 'ticker-height', height: 99999}, '*')"
+    speaker.pages["/other"] = f"<!doctype html><script>{shout}</script>"
+    await host(
+        tab,
+        speaker,
+        '<!doctype html><script type="module" src="/widget.js"></script>'
+        '<iframe src="/embed/article?symbols=BTC"></iframe><iframe src="/other" height="77"></iframe>',
+    )
+    await until(lambda: tab.evaluate("+document.querySelector('iframe').height > 100"))
+    await tab.frames[1].evaluate(shout)
+    await until(lambda: tab.evaluate("document.querySelector('iframe').height === '4000'"))
+    await tab.frames[1].evaluate("parent.postMessage({type: 'ticker-height', height: -5}, '*')")
+    await until(lambda: tab.evaluate("document.querySelector('iframe').height === '40'"))
+    await tab.frames[2].evaluate(shout)
+    await tab.wait_for_timeout(100)
+    assert await tab.evaluate("document.querySelectorAll('iframe')[1].height") == "77"
+
+
+async def test_where_sheets_cannot_be_adopted_one_is_linked(tab: Page, speaker: Speaker) -> None:
+    await tab.add_init_script("delete window.CSSStyleSheet")
+    await host(tab, speaker, ELEMENT)
+    await expect(tab.locator(ROWS)).to_have_count(23)
+    assert await tab.locator("crypto-ticker link[rel=stylesheet]").count() == 1
+    assert await tab.locator(".ct table").evaluate("table => getComputedStyle(table).borderCollapse") == "collapse"
+
+
+async def test_without_its_sheet_it_is_still_a_table_that_moves(browser: Browser, speaker: Speaker) -> None:
+    """A policy that allows the script and the socket alone: nothing is written that the page did not allow."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    other = elsewhere(speaker)
+    speaker.headers = {
+        "Content-Security-Policy": f"default-src 'none'; script-src {other}; connect-src ws://localhost:{speaker.port}"
+    }
+    await host(
+        page,
+        speaker,
+        f'<!doctype html><script type="module" src="{other}/widget.js"></script>'
+        '<crypto-ticker board="article" interval="200"></crypto-ticker>',
+    )
+    await expect(page.locator(ROWS)).to_have_count(23)
+    await speaker.push(BTC={"price": "57900000"})
+    await expect(page.locator(row("BTC"))).to_contain_text("57,900,000")
+    await context.close()
+
+
 @pytest.mark.parametrize("form", ["list", "strip", "card"])
-@pytest.mark.parametrize("width", [280, 400])
-async def test_every_form_fits_without_a_scroll_bar(tab: Page, speaker: Speaker, form: str, width: int) -> None:
+@pytest.mark.parametrize(("width", "extra"), [(280, ""), (280, "&columns=price,percent,time"), (400, "")])
+async def test_every_form_fits_without_a_scroll_bar(
+    tab: Page, speaker: Speaker, form: str, width: int, extra: str
+) -> None:
     await tab.set_viewport_size({"width": width, "height": 900})
-    await tab.goto(f"{speaker.url}/embed/article?interval=200&form={form}")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200&form={form}{extra}")
     await until(lambda: len(speaker.clients) == 1)
     await expect(tab.get_by_role("button", name="일시정지")).to_be_visible()
     await expect(tab.locator(row("BTC"))).to_contain_text("57,895,000")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
@@ -204,16 +205,98 @@ async def test_the_back_button_brings_it_back_alive(tab: Page, speaker: Speaker)
     await expect(tab.locator(row("BTC"))).to_contain_text("57,950,000")
 
 
-async def test_nothing_shifts(context: BrowserContext, tab: Page, speaker: Speaker) -> None:
+@pytest.mark.parametrize("form", ["list", "strip", "card"])
+async def test_nothing_shifts_while_prices_move(
+    context: BrowserContext, tab: Page, speaker: Speaker, form: str
+) -> None:
+    """Percents of one to four digits and both signs, and in the list a price of one digit more."""
     await context.add_init_script(SHIFT)
-    await tab.goto(f"{speaker.url}/embed/article?interval=200")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200&form={form}")
     await until(lambda: len(speaker.clients) == 1)
-    await speaker.push(BTC={"price": "107950000", "change_pct": "12.34"}, ETH={"change_pct": "-0.1"})
-    await expect(tab.locator(row("BTC"))).to_contain_text("107,950,000")
+    if form == "card":
+        await expect(tab.locator("svg path")).to_have_count(2)
+    for percent in ("-0.1", "12.34", "-12.3", "0", "5.8"):
+        changes: dict[str, Any] = {symbol: {"change_pct": percent} for symbol in speaker.board.symbols}
+        await speaker.push(**changes)
+        shown = f"{'' if percent[0] in '-0' else '+'}{percent}%"
+        await expect(tab.locator(f"{row('BTC')} .ct-percent")).to_have_text(shown)
+    if form == "list":
+        await speaker.push(BTC={"price": "107950000"})
+        await expect(tab.locator(row("BTC"))).to_contain_text("107,950,000")
+    await tab.wait_for_timeout(100)
+    assert await tab.evaluate("shifts") == []
+
+
+async def test_an_element_without_markup_keeps_to_the_place_the_page_gave_it(
+    context: BrowserContext, tab: Page, speaker: Speaker
+) -> None:
+    await context.add_init_script(SHIFT)
     await host(tab, speaker, f'<div style="min-height:960px">{ELEMENT}</div><p>after</p>')
     await expect(tab.locator(row("BTC"))).to_be_visible()
     await tab.wait_for_timeout(200)
     assert await tab.evaluate("shifts") == []
+
+
+async def test_a_price_that_moves_is_marked_and_one_of_another_source_is_not(tab: Page, speaker: Speaker) -> None:
+    animation = "cell => getComputedStyle(cell).animationName"
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
+    await until(lambda: len(speaker.clients) == 1)
+    await tab.wait_for_timeout(300)
+    await speaker.push(BTC={"price": "57900000"}, ETH={"price": "1920000", "source": "beta"})
+    await expect(tab.locator(row("ETH"))).to_contain_text("1,920,000")
+    btc, eth = (tab.locator(f"{row(symbol)} .ct-price") for symbol in ("BTC", "ETH"))
+    assert await btc.evaluate(animation) in {"ct-a", "ct-b"}
+    assert await eth.evaluate(animation) == "none"
+    await tab.emulate_media(reduced_motion="reduce")
+    assert await btc.evaluate(animation) == "none"
+
+
+async def test_a_strip_turns_by_itself_and_stands_still_for_those_who_ask_for_it(tab: Page, speaker: Speaker) -> None:
+    left = "document.querySelector('.ct-rows').scrollLeft"
+    await tab.clock.install()
+    await tab.emulate_media(reduced_motion="reduce")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200&form=strip")
+    await tab.clock.run_for(12_000)
+    assert await tab.evaluate(left) == 0
+    await tab.emulate_media(reduced_motion="no-preference")
+    await tab.clock.run_for(6_000)
+    await until(lambda: tab.evaluate(f"{left} > 0"))
+    await tab.get_by_role("button", name="일시정지").click()
+    await tab.mouse.move(0, 900)
+    await tab.wait_for_timeout(600)
+    stood = await tab.evaluate(left)
+    await tab.clock.run_for(12_000)
+    assert await tab.evaluate(left) == stood
+
+
+async def test_a_reader_who_saves_data_is_sent_less(context: BrowserContext, tab: Page, speaker: Speaker) -> None:
+    await host(tab, speaker, ELEMENT.replace(' interval="200"', ""))
+    await until(lambda: len(speaker.clients) == 1)
+    await context.add_init_script("Object.defineProperty(navigator, 'connection', {value: {saveData: true}})")
+    await tab.reload()
+    await until(lambda: speaker.opened["stream"] == 2)
+    streams = [path for path in speaker.asked if path.startswith("/v1/stream")]
+    assert ["interval_ms=1000" in streams[0], "interval_ms=5000" in streams[1]] == [True, True]
+
+
+@pytest.mark.parametrize("form", ["list", "strip"])
+@pytest.mark.parametrize("path", ["embed", "host"])
+async def test_print_shows_the_rows_and_their_time(tab: Page, speaker: Speaker, path: str, form: str) -> None:
+    if path == "embed":
+        await tab.goto(f"{speaker.url}/embed/article?form={form}&columns=price,percent,time")
+    else:
+        await host(tab, speaker, ELEMENT.replace("interval", f'form="{form}" columns="price,percent,time" interval'))
+    await expect(tab.locator(".ct-pause")).to_be_visible()
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,895,000")
+    await tab.emulate_media(media="print")
+    await expect(tab.locator(".ct-pause")).to_be_hidden()
+    await expect(tab.locator(ROWS)).to_have_count(23)
+    await expect(tab.locator(row("BTC"))).to_have_text("비트코인57,895,000+3.79%10:42:07")
+    await expect(tab.locator(row("BTC"))).to_be_visible()
+    await expect(tab.locator(".ct-footnote")).to_contain_text("2026.11.23 10:42:07 기준")
+    rows = tab.locator(".ct-rows")
+    assert await rows.evaluate("rows => rows.scrollWidth <= rows.clientWidth + 1 || rows.tagName === 'TBODY'")
+    assert await rows.evaluate("rows => getComputedStyle(rows).maskImage") == "none"
 
 
 async def test_a_thousand_elements_leave_nothing_behind(tab: Page, speaker: Speaker) -> None:

@@ -1,0 +1,92 @@
+"""Every snippet of the gallery, copied and loaded as it is: from the program behind nginx under a path prefix."""
+
+import asyncio
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.nginx import NGINX, Nginx
+from tests.browser.test_sidebar import ROWS, until
+from tests.program import Program, free_port
+from tests.program import until as happens
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
+
+Host = Callable[[str], str]
+
+
+def fetched(address: str) -> str:
+    """What an including server puts into its page."""
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        return str(answer.read().decode("ascii"))
+
+
+def php(snippet: str) -> str:
+    (address,) = re.findall(r"file_get_contents\('([^']+)'", snippet)
+    return fetched(address)
+
+
+def esi(snippet: str) -> str:
+    (address,) = re.findall(r'<esi:include src="([^"]+)"', snippet)
+    return fetched(unescape(address))
+
+
+def ssi(snippet: str) -> str:
+    """nginx itself puts this one in."""
+    (path,) = re.findall(r'src="https?://[^/]+(/[^"]+)"', snippet)
+    return f'<!--# include virtual="{path}" -->'
+
+
+SNIPPETS: dict[str, tuple[str, Host]] = {
+    "element": ("element", str),
+    "pinned": ("pinned", str),
+    "iframe": ("iframe", str),
+    "php": ("php", php),
+    "esi": ("esi", esi),
+    "ssi": ("esi", ssi),
+}
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    if NGINX is None:
+        pytest.skip("nginx is missing: apt-get install nginx-light")
+    folder: Path = tmp_path_factory.mktemp("gallery")
+    port = free_port()
+    address = f"http://127.0.0.1:{port}/quotes"
+    with (
+        Program(folder, "demo", "--frozen", server__public_url=address) as program,
+        Nginx(folder / "nginx", port, program.port) as made,
+    ):
+        program.ready()
+        happens(lambda: all(row["change_pct"] for row in program.rows("article").values()), program)
+        yield made
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+async def test_a_snippet_works_as_it_is_copied(tab: Page, nginx: Nginx, name: str) -> None:
+    key, host = SNIPPETS[name]
+    await tab.goto(f"{nginx.url}/")
+    await expect(tab.locator("#preview").locator(ROWS)).to_have_count(23)
+    await tab.get_by_label("최대 개수").fill("7")
+    await tab.get_by_label("바탕").select_option("dark")
+    await expect(tab.locator("#preview").locator(ROWS)).to_have_count(7)
+    snippet = await tab.locator(f"#{key}").inner_text()
+    assert nginx.url in snippet
+    sockets: list[str] = []
+    tab.on("websocket", lambda socket: sockets.append(socket.url))
+    content = await asyncio.to_thread(host, snippet)
+    await tab.goto(nginx.page(name, f'<!doctype html><html lang="ko"><meta charset="utf-8">{content}'))
+    shown = tab.frame_locator("iframe") if key == "iframe" else tab
+    await expect(shown.locator(ROWS)).to_have_count(7)
+    await expect(shown.locator(ROWS).first).to_have_text("비트코인57,895,000+3.79%")
+    await expect(shown.locator(".ct")).to_have_attribute("data-theme", "dark")
+    await expect(shown.locator(".ct-pause")).to_be_visible()
+    assert await shown.locator("table").evaluate("table => getComputedStyle(table).borderCollapse") == "collapse"
+    await until(lambda: any(address.startswith(nginx.url.replace("http", "ws") + "/v1/stream/") for address in sockets))
+    await expect(shown.locator(".ct-banner")).to_be_empty()

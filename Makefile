@@ -53,6 +53,9 @@ test-clients: setup test-system ## Websocket clients that others wrote, directly
 test-release: setup ## The built wheel in clean venvs of each Python that is here, without a compiler
 	$(BIN)/pytest -q -rs tests/release
 
+docs: .venv-publish/installed ## The documentation as a site in site/, without a warning
+	NO_MKDOCS_2_WARNING=1 .venv-publish/bin/mkdocs build --strict --quiet
+
 release: .venv-publish/installed ## Wheel, sdist and CycloneDX bill of materials into dist/
 	@rm -rf dist && .venv-publish/bin/python -m build --no-isolation --outdir dist . >/dev/null
 	@rm -rf build/bill && $(PYTHON) -m venv --without-pip build/bill

@@ -6,7 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.reference import PAGE, page
+from bench.sizing import table
+from tests.reference import PAGE
+from tests.reference import page as reference
 from ticker.cli import cli
 from ticker.exchanges import EXCHANGES
 from ticker.settings import Admin, BoardSettings, ExchangeSettings, Log, Network, Redis, Server, load
@@ -53,15 +55,36 @@ def test_every_exchange_is_written_about(page: str) -> None:
 
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     named = {name for page in pages for name in re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8"))}
     assert named - targets == set()
 
 
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `make reference`"
+    assert PAGE.read_text(encoding="utf-8") == reference(), "run `make reference`"
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Commands")[2].partition("\n## ")[0]
     assert set(re.findall(r"`ticker ([a-z]+)", table)) == set(cli.commands)
+
+
+PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md"))
+
+
+def test_every_page_is_in_the_navigation_of_the_site_or_in_the_list_of_decisions() -> None:
+    known = (ROOT / "mkdocs.yml").read_text(encoding="utf-8") + (PAGES[0].parent / "decisions/index.md").read_text(
+        "utf-8"
+    )
+    assert [page.name for page in PAGES if page.name not in known] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("*.md")], ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_there(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)", text)
+    assert [link for link in links if "://" not in link and not (page.parent / link).is_file()] == []
+
+
+def test_the_table_of_sizes_is_computed_from_what_was_measured() -> None:
+    assert table() in (ROOT / "docs/sizing.md").read_text(encoding="utf-8"), "run `python -m bench.sizing`"

@@ -42,7 +42,7 @@ async def run(settings: Settings, read: Read) -> None:
 async def collect(settings: Settings, read: Read) -> None:
     """Only the collectors."""
     shown = boards(settings)
-    async with Writer(_needed(settings)) as store:
+    async with Writer(_needed(settings), persistent=True) as store:
         with bars.backfill() as report:
             collector = _collector(settings, shown, exchanges_of(settings, shown), store, report)
             told = registry(CollectorMetrics(collector, clock.now))
@@ -52,7 +52,7 @@ async def collect(settings: Settings, read: Read) -> None:
 
 async def serve(settings: Settings, read: Read, *, worker: bool = False) -> None:
     """Only a server node; a worker shares the public port with others, and says when it listens."""
-    async with Reader(_needed(settings)) as store:
+    async with Reader(_needed(settings), persistent=True) as store:
         await _serve(settings, boards(settings), store, worker=worker, reload=Reload(read))
 
 
@@ -116,7 +116,8 @@ async def _both(
     drilled: bool = False,
     reload: Reload | None = None,
 ) -> None:
-    async with Writer(url) as writer, Reader(url) as reader, asyncio.TaskGroup() as tasks:
+    writer, reader = Writer(url, persistent=True), Reader(url, persistent=True)
+    async with writer, reader, asyncio.TaskGroup() as tasks:
         with bars.backfill() as report:
             collector = _collector(settings, shown, exchanges, writer, report)
             collecting = tasks.create_task(collector.run(), name="collector")

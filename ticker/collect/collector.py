@@ -21,7 +21,7 @@ from ticker.collect.standing import Standing
 from ticker.exchanges import Exchange
 from ticker.market import Prices
 from ticker.model import Board, Instant, Suspension, Tick
-from ticker.store import FAILURES, Emptied, Fenced, Writer
+from ticker.store import FAILURES, Complaints, Emptied, Fenced, Writer
 from ticker.store.writer import LEASE_MS
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ class Collector:
         """How writing a batch ended -> how often."""
         self._outbox = Outbox(self.prices, boards, store, clock)
         self.standing = Standing(self.counts)
+        self._complaints = Complaints(log, "redis takes no prices")
         self._wake = asyncio.Event()
         self._stale_after_s = stale_after_s
         self._next = (boards, exchanges)
@@ -139,7 +140,7 @@ class Collector:
                     log.info("another collector is at work: standing by")
                 standing_by = True
             except FAILURES as error:
-                log.warning("redis cannot be read: %s", str(error)[:200])
+                self._complaints.failed(error)
             await asyncio.sleep(BEAT_S)
 
     async def _read(self, now: Instant) -> None:
@@ -187,26 +188,32 @@ class Collector:
             await self._wake.wait()
             self._wake.clear()
             try:
-                accepted = await self._outbox.send()
-            except Emptied:
-                log.warning("redis has lost prices: writing everything again")
-                if await self._store.claim(self._clock().wall) == "taken":
-                    raise LeaseLost("another collector was first") from None
-                self._outbox.everything()
-                self._wake.set()
+                accepted = await self._send()
             except Fenced:
                 raise LeaseLost("another collector has taken over") from None
             except FAILURES as error:
                 await self._endure(error)
             else:
+                self._complaints.well()
                 self.batches["written"] += 1
                 self._written = self._clock().mono
                 self._accept(accepted)
 
+    async def _send(self) -> list[str]:
+        """Write a batch, and everything there is when Redis has lost some of it."""
+        while True:
+            try:
+                return await self._outbox.send()
+            except Emptied:
+                log.warning("redis has lost prices: writing everything again")
+                if await self._store.claim(self._clock().wall) == "taken":
+                    raise LeaseLost("another collector was first") from None
+                self._outbox.everything()
+
     async def _endure(self, error: BaseException) -> None:
         """A batch could not be written: again in a second, until the lease may have ended."""
         self.batches["failed"] += 1
-        log.warning("redis does not take prices: %s", str(error)[:200])
+        self._complaints.failed(error)
         if self._clock().mono - self._written > PATIENCE_MS:
             raise LeaseLost("redis has not taken a batch for too long")
         await asyncio.sleep(RETRY_WRITE_S)

@@ -15,7 +15,7 @@ from ticker.report import Report, SourceReport
 from ticker.serve.hub import Hub
 from ticker.serve.status import Known
 from ticker.settings import Server
-from ticker.store import FAILURES, Reader, Update
+from ticker.store import FAILURES, Complaints, Reader, Update
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Node:
         self._revisions: dict[str, int] = {}
         self._heard: int | None = None
         self._silent = False
+        self._complaints = Complaints(log, "redis cannot be read")
         self._turn = asyncio.Lock()
         """Held by whoever changes what is shown, so that nothing is put in twice or in the wrong order."""
         self._lag: int | None = None
@@ -106,10 +107,13 @@ class Node:
         """Read these boards until it works; what arrives meanwhile waits in the subscription."""
         while True:
             try:
-                return {name: await self._store.board(name) for name in boards}
+                states = {name: await self._store.board(name) for name in boards}
             except FAILURES as error:
-                log.warning("redis cannot be read: %s", str(error)[:200])
+                self._complaints.failed(error)
                 await asyncio.sleep(RETRY_S)
+            else:
+                self._complaints.well()
+                return states
 
     def _show(self, states: Mapping[str, BoardState]) -> None:
         self._revisions = {name: state.revision for name, state in states.items()}
@@ -156,6 +160,6 @@ class Node:
                 self._reachable = True
             except FAILURES as error:
                 self._reachable = False
-                log.warning("redis cannot be read: %s", str(error)[:200])
+                self._complaints.failed(error)
         age = None if self._heard is None else now.mono - self._heard
         return Known(self._report, self._holds, self._reachable, age, self._lag, now=now.wall, silent=self._silent)

@@ -20,6 +20,7 @@ An editor's message on the channel carries `"edited": true`: read the boards aga
 written in the same script. Whatever is read is checked as if it came from outside.
 """
 
+from ticker.store.complaints import Complaints as Complaints
 from ticker.store.connection import FAILURES as FAILURES
 from ticker.store.editor import Editor as Editor
 from ticker.store.inspector import Inspector as Inspector

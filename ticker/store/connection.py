@@ -1,19 +1,24 @@
 """I/O: a connection to Redis that fails within a second and never retries by itself; we decide about retries."""
 
 import asyncio
+import logging
 from typing import Any, Final, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ticker.errors import StartError
 from ticker.store import sentinel
+from ticker.store.complaints import Complaints, why
+
+log = logging.getLogger(__name__)
 
 PREFIX: Final = "ticker:v1:"
 PATIENCE_S: Final = 10.0
+AGAIN_S: Final = 0.2
 TIMEOUT_S: Final = 1.0
 ASKING_S: Final = 0.3
 """For each Sentinel: a few that do not answer leave time for one that does."""
@@ -53,24 +58,36 @@ def client(url: str, *, subscriber: bool = False) -> Redis:
 class Connection:
     """What reader, writer and editor have in common: opened with patience, closed at the end."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, persistent: bool = False) -> None:
         self.url = url
+        self._persistent = persistent
+        """A wrong password is waited out: somebody may be about to change it."""
         self._redis = client(url)
 
     async def __aenter__(self) -> Self:
         """Wait for Redis for up to ten seconds; StartError when it does not answer."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        deadline, complaints = (
+            asyncio.get_running_loop().time() + PATIENCE_S,
+            Complaints(log, f"redis at {self._where}"),
+        )
         while True:
             try:
                 await self._redis.ping()
             except FAILURES as error:
-                if asyncio.get_running_loop().time() > deadline:
+                if self._persistent and isinstance(error, AuthenticationError):
+                    complaints.failed(error)
+                elif asyncio.get_running_loop().time() > deadline:
                     await self._redis.aclose()
-                    where = self.url.rpartition("@")[2].partition("?")[0]
-                    raise StartError(f"no Redis at {where}: {error}; start it, or set redis.url") from None
-                await asyncio.sleep(0.2)
+                    raise StartError(f"no Redis at {self._where}: {why(error)}; start it, or set redis.url") from None
+                await asyncio.sleep(AGAIN_S)
             else:
+                complaints.well()
                 return self
+
+    @property
+    def _where(self) -> str:
+        """The address without a password."""
+        return self.url.rpartition("@")[2].partition("?")[0]
 
     async def __aexit__(self, *_: object) -> None:
         await self._redis.aclose()

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from ticker.history import minute_of, ref_minute, unpack_minute
 from ticker.model import MINUTE, BoardState, Held, Row
 from ticker.report import Report
+from ticker.store.complaints import Complaints
 from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, client, raw, text
 
 CHANNEL: Final = f"{PREFIX}updates"
@@ -61,8 +62,8 @@ SYMBOLS: Final = msgspec.json.Decoder(frozenset[str])
 class Reader(Connection):
     """What a server node needs to know."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, *, persistent: bool = False) -> None:
+        super().__init__(url, persistent=persistent)
         self._series = self._redis.register_script(SERIES)
 
     async def board(self, name: str) -> BoardState:
@@ -95,6 +96,7 @@ class Reader(Connection):
 
         A subscription that is silent for three seconds is taken for dead and opened anew.
         """
+        complaints = Complaints(log, "redis subscription lost")
         while True:
             try:
                 async with client(self.url, subscriber=True) as redis, redis.pubsub() as channel:
@@ -102,11 +104,12 @@ class Reader(Connection):
                         await channel.subscribe(CHANNEL)
                     while (message := await channel.get_message(timeout=SILENCE_S)) is not None:
                         if message["type"] == "subscribe":
+                            complaints.well()
                             yield None
                         elif (update := _decoded(UPDATES, message["data"])) is not None:
                             yield update
             except FAILURES as error:
-                log.warning("redis subscription lost: %s", str(error)[:200])
+                complaints.failed(error)
                 await asyncio.sleep(TIMEOUT_S)
 
 

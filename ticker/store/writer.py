@@ -112,8 +112,8 @@ class Batch(msgspec.Struct):
 class Writer(Connection):
     """The one collector that may write."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, *, persistent: bool = False) -> None:
+        super().__init__(url, persistent=persistent)
         self._commit = self._redis.register_script(COMMIT)
         self._claim = self._redis.register_script(CLAIM)
         self._release = self._redis.register_script(RELEASE)

@@ -1,0 +1,152 @@
+"""A Redis that answers and refuses: passwords, TLS, replicas."""
+
+import contextlib
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+import redis as redis_client
+from websockets.sync.client import connect
+
+from tests.exchanges import Exchanges
+from tests.program import Program, free_port, until
+
+BOARD = '{"quote":"KRW","symbols":["BTC","XRP"],"sources":["bithumb","upbit"]}'
+PASSWORD = "hidden"
+PATIENCE_S = 10
+"""How long a program waits at its start for a Redis that is not there."""
+
+
+@contextlib.contextmanager
+def server(folder: Path, *options: str) -> Iterator["redis_client.Redis"]:
+    """A Redis with the password, and its operator's connection."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--save", "", "--dir", str(folder), "--requirepass", PASSWORD]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+    admin = redis_client.Redis(port=port, password=PASSWORD, socket_timeout=2)
+    try:
+        until(lambda: answers(admin))
+        yield admin
+    finally:
+        admin.close()
+        process.kill()
+        process.wait()
+
+
+def answers(admin: "redis_client.Redis") -> bool:
+    with contextlib.suppress(redis_client.RedisError):
+        return bool(admin.ping())
+    return False
+
+
+def url(admin: "redis_client.Redis") -> str:
+    return f"redis://:{PASSWORD}@127.0.0.1:{admin.connection_pool.connection_kwargs['port']}"
+
+
+def states(program: Program) -> set[str]:
+    return {row["state"] for row in program.rows("krw").values()}
+
+
+def refuse_the_password(admin: "redis_client.Redis") -> None:
+    admin.config_set("requirepass", "another")
+    for kind in ("normal", "pubsub"):
+        admin.client_kill_filter(_type=kind, skipme=True)
+
+
+def become_a_replica(admin: "redis_client.Redis") -> None:
+    admin.replicaof("127.0.0.1", "1")
+
+
+def be_a_master(admin: "redis_client.Redis") -> None:
+    admin.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize(
+    ("refuse", "repent", "sentence"),
+    [
+        (refuse_the_password, lambda admin: admin.config_set("requirepass", PASSWORD), "it refuses the user or the"),
+        (become_a_replica, be_a_master, "it is a read-only replica: set redis.url to its primary"),
+    ],
+    ids=["wrong password", "read-only replica"],
+)
+def test_a_redis_that_refuses_is_complained_of_once_and_tried_again(
+    tmp_path: Path,
+    refuse: Callable[["redis_client.Redis"], None],
+    repent: Callable[["redis_client.Redis"], None],
+    sentence: str,
+) -> None:
+    """Fails when a process exits, when rows stay live, when each attempt is a line, or when nobody comes back."""
+    with contextlib.ExitStack() as stack:
+        admin = stack.enter_context(server(tmp_path))
+        exchanges = stack.enter_context(Exchanges())
+        settings = {"redis__url": url(admin), "server__stale_after_s": "3", "boards__krw": BOARD, **exchanges.settings}
+        collector = stack.enter_context(Program(tmp_path, "collect", **settings))
+        reading = stack.enter_context(Program(tmp_path, "serve", **settings)).ready()
+        until(lambda: states(reading) == {"live"}, reading)
+        socket = stack.enter_context(connect(f"ws://127.0.0.1:{reading.port}/v1/stream"))
+        refuse(admin)
+        until(lambda: states(reading) == {"stale"}, reading)
+        assert all(row["price"] for row in reading.rows("krw").values())
+        told = [line for line in collector.log.read_text(encoding="utf-8").splitlines() if sentence in line]
+        assert len(told) == 1
+        assert PASSWORD not in collector.log.read_text(encoding="utf-8")
+        repent(admin)
+        until(lambda: states(reading) == {"live"}, reading, 6)
+        until(lambda: orjson.loads(socket.recv(timeout=5))["type"] == "update", reading)
+        assert collector.process.poll() is reading.process.poll() is None
+
+
+def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: Path) -> None:
+    """Fails when the program ends after the ten seconds that a Redis may be missing."""
+    secret = tmp_path / "url"
+    with server(tmp_path) as admin:
+        secret.write_text(url(admin) + "\n", encoding="utf-8")
+        admin.config_set("requirepass", "another")
+        with Program(tmp_path, "serve", redis__url_file=str(secret)) as program:
+            sentence = "it refuses the user or the password of redis.url"
+            until(lambda: sentence in program.log.read_text(encoding="utf-8"), program)
+            with pytest.raises(subprocess.TimeoutExpired):
+                program.process.wait(PATIENCE_S + 1)
+            admin.config_set("requirepass", PASSWORD)
+            program.ready()
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Path:
+    """An authority of our own, a certificate of 127.0.0.1 by it, and an authority nobody knows."""
+    folder = tmp_path / "tls"
+    folder.mkdir()
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    for name in ("ca", "other"):
+        files = ("-keyout", f"{name}.key", "-out", f"{name}.pem")
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", *files, "-days", "2", "-subj", f"/CN={name}")
+    files = ("-keyout", "redis.key", "-out", "redis.csr")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", *files, "-subj", "/CN=redis")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n", encoding="utf-8")
+    by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
+    openssl("x509", "-req", "-in", "redis.csr", "-out", "redis.pem", *by)
+    return folder
+
+
+def test_redis_is_reached_over_tls_and_only_with_the_right_authority(tmp_path: Path, certificates: Path) -> None:
+    """Fails when the certificate is not checked."""
+    port = free_port()
+    files = {"cert-file": "redis.pem", "key-file": "redis.key", "ca-cert-file": "ca.pem"}
+    tls = [word for key, name in files.items() for word in (f"--tls-{key}", str(certificates / name))]
+    with server(tmp_path, "--tls-port", str(port), "--tls-auth-clients", "no", *tls) as admin:
+        address = f"rediss://:{PASSWORD}@127.0.0.1:{port}?ssl_ca_certs={certificates}"
+        settings = {"redis__url": f"{address}/ca.pem", "boards__krw": BOARD}
+        with Program(tmp_path, "serve", **settings) as program, Program(tmp_path, "collect", **settings) as collector:
+            program.ready()
+            until(lambda: admin.get("ticker:v1:heartbeat"), collector)
+        with Program(tmp_path, "serve", redis__url=f"{address}/other.pem") as program:
+            assert program.process.wait(PATIENCE_S + 5) == 1
+            said = program.log.read_text(encoding="utf-8")
+            assert "certificate verify failed" in said
+            assert PASSWORD not in said
+            assert len(said.splitlines()) == 1

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import orjson
 
@@ -42,6 +42,8 @@ class Program:
     def __init__(self, tmp_path: Path, *args: str, **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        admin = free_port()
+        self.admin = f"http://127.0.0.1:{admin}"
         self.log = tmp_path / f"ticker-{self.port}.log"
         self._args = args
         self.python = sys.executable
@@ -49,7 +51,7 @@ class Program:
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("TICKER_")},
             "TICKER_SERVER__PORT": str(self.port),
-            "TICKER_ADMIN__PORT": str(free_port()),
+            "TICKER_ADMIN__PORT": str(admin),
             "TICKER_SERVER__DRAIN_S": "0.2",
             "TICKER_REDIS__DATA_DIR": str(tmp_path / "data"),
             **{f"TICKER_{key.upper()}": value for key, value in settings.items()},
@@ -102,7 +104,14 @@ class Program:
         return {row["symbol"]: row for row in self.json(f"/v1/snapshot/{board}")["rows"]}
 
 
-def until(condition: Any, program: Program | None = None, deadline: float = DEADLINE_S) -> None:
+class Talker(Protocol):
+    """A program that a test started, and the file it speaks to."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def until(condition: Any, program: Talker | None = None, deadline: float = DEADLINE_S) -> None:
     """Poll a condition; a failure shows what the program said."""
     end = time.monotonic() + deadline
     while not condition():

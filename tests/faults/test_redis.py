@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,43 +11,15 @@ import pytest
 import redis as redis_client
 from websockets.sync.client import connect
 
-from tests.program import Program, free_port, until
-
-
-class RedisServer:
-    """A real Redis whose life a test may end."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self._folder = folder
-        self.process: subprocess.Popen[bytes]
-        self.start()
-
-    def start(self, *options: str) -> None:
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--save", "", "--dir", str(self._folder), *options],
-            stdout=subprocess.DEVNULL,
-        )
-        until(self.answers)
-
-    def answers(self) -> bool:
-        try:
-            return bool(redis_client.Redis.from_url(self.url, socket_timeout=1).ping())
-        except redis_client.RedisError:
-            return False
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+from tests.program import Program, until
+from tests.redis_server import RedisServer
 
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path)
     yield server
-    os.kill(server.process.pid, signal.SIGCONT)
-    server.kill()
+    server.end()
 
 
 def states(program: Program) -> set[str]:

@@ -159,6 +159,11 @@ class Venue:
         if sum(now - dial < span for dial in self.dials) > most:
             return web.Response(status=429)
         socket = web.WebSocketResponse(autoping=True, compress=True)
+        with contextlib.suppress(ConnectionError):  # the client has gone
+            await self._attend(socket, request)
+        return socket
+
+    async def _attend(self, socket: web.WebSocketResponse, request: web.Request) -> None:
         await socket.prepare(request)
         assert request.transport is not None  # noqa: S101 - it was just written to
         client = Client(socket, request.transport, request.query)
@@ -172,7 +177,6 @@ class Venue:
             pass  # the client has gone
         finally:
             self.clients.discard(client)
-        return socket
 
     async def _beat(self, client: Client) -> None:
         beat, asked = self.protocol.beat, 0

@@ -1,6 +1,7 @@
 # `make` prints this menu. Everything lives in .venv; nothing outside the folder is touched but system packages for tests.
 PYTHON ?= python3
 BIN := .venv/bin
+DIST := dist
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget release-widget release docs reference test-release test-clients test-web check format lock test-system clean
@@ -57,12 +58,13 @@ docs: .venv-publish/installed ## The documentation as a site in site/, without a
 	NO_MKDOCS_2_WARNING=1 .venv-publish/bin/mkdocs build --strict --quiet
 
 release: .venv-publish/installed ## Wheel, sdist and CycloneDX bill of materials into dist/
-	@rm -rf dist && .venv-publish/bin/python -m build --no-isolation --outdir dist . >/dev/null
-	@rm -rf build/bill && $(PYTHON) -m venv --without-pip build/bill
+	@rm -rf $(DIST) build/bill && mkdir -p build
+	@.venv-publish/bin/python -m build --no-isolation --outdir $(DIST) . >/dev/null
+	@$(PYTHON) -m venv --without-pip build/bill
 	@.venv-publish/bin/pip --python build/bill/bin/python install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@.venv-publish/bin/pip --python build/bill/bin/python install --quiet --disable-pip-version-check --no-deps dist/*.whl
-	@.venv-publish/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/ticker.cdx.json build/bill
-	@rm -rf build/bill && ls -l dist
+	@sed "s/^dynamic = .*/version = \"$$(basename $(DIST)/*.whl | cut -d- -f2)\"/" pyproject.toml > build/bill.toml
+	@.venv-publish/bin/cyclonedx-py environment --pyproject build/bill.toml --output-reproducible -o $(DIST)/ticker.cdx.json build/bill
+	@rm -rf build/bill build/bill.toml && ls -l $(DIST)
 
 .venv-publish/installed: requirements-publish.lock
 	$(PYTHON) -m venv .venv-publish

@@ -53,6 +53,19 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert told[0] == __version__
 
 
+@pytest.mark.skipif(not (ROOT / ".venv-publish" / "installed").exists(), reason="`make docs` has not been run here")
+def test_a_release_has_a_bill_of_what_is_locked(tmp_path: Path) -> None:
+    subprocess.run(["make", "release", f"DIST={tmp_path}"], cwd=ROOT, capture_output=True, check=True)
+    names = {f"ticker-{__version__}.tar.gz", f"ticker-{__version__}-py3-none-any.whl", "ticker.cdx.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    bill = json.loads((tmp_path / "ticker.cdx.json").read_text(encoding="utf-8"))
+    assert (bill["bomFormat"], bill["metadata"]["component"]["version"]) == ("CycloneDX", __version__)
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE))
+    billed = {part["name"].lower().replace("_", "-"): part["version"] for part in bill["components"]}
+    assert {"aiohttp", "redis", "websockets"} < billed.keys()
+    assert billed.items() <= locked.items()
+
+
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_the_wheel_runs_in_a_clean_environment_without_a_compiler(version: str, wheel: Path, tmp_path: Path) -> None:
     python = interpreter(version)

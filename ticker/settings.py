@@ -19,7 +19,7 @@ from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import LANGUAGES, SYMBOL, Board
 from ticker.names import name
 from ticker.store import sentinel
-from ticker.tables import convert, nearest, overlay, read
+from ticker.tables import check_names, convert, nearest, overlay, read
 
 PREFIX: Final = "TICKER_"
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -126,7 +126,8 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
     chosen = path or environment.get(f"{PREFIX}CONFIG")
     table = read(Path(chosen)) if chosen else read(Path("ticker.toml")) if Path("ticker.toml").exists() else {}
     overlay(table, environment, PREFIX)
-    _check_names(table, Settings, "")
+    check_names(table, Settings)
+    _check_exchanges(table.get("exchanges"))
     _complete(table.get("boards"))
     for section, kind in (("exchanges", ExchangeSettings), ("boards", BoardSettings)):
         for entry, values in dict(table.get(section) or {}).items():
@@ -136,10 +137,24 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
     if settings.redis.url.startswith(sentinel.SCHEME):
         sentinel.read(settings.redis.url)
     boards(settings)
-    proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
-    if settings.network.proxy is None and proxy:
-        return msgspec.structs.replace(settings, network=Network(proxy))
-    return settings
+    proxy = settings.network.proxy
+    if proxy is None:
+        proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy") or ""
+    return msgspec.structs.replace(settings, network=Network(_proxy(proxy)))
+
+
+def _proxy(address: str) -> str | None:
+    """A proxy's address, which curl and its like take without a scheme; None for an empty one."""
+    scheme, _, rest = address.rpartition("://")
+    if scheme not in {"", "http", "https"} or any(letter.isspace() for letter in rest):
+        raise UsageError(f"network.proxy (HTTPS_PROXY): {scheme}:// is no proxy; it is http://host:port")
+    return f"{scheme or 'http'}://{rest}" if rest else None
+
+
+def _check_exchanges(tables: Any) -> None:
+    for name_ in tables if isinstance(tables, dict) else ():
+        if name_ not in EXCHANGES:
+            raise UsageError(f"unknown exchange exchanges.{name_}{nearest(name_, EXCHANGES)}")
 
 
 def _complete(tables: Any) -> None:
@@ -227,22 +242,3 @@ def _by_language(where: str, text: str | dict[str, str] | None) -> dict[str, str
         if language not in LANGUAGES:
             raise UsageError(f"{where}: there is no language {language!r}; known are ko, en")
     return dict(text)
-
-
-def _check_names(table: Mapping[str, Any], kind: Any, where: str) -> None:
-    """Refuse unknown keys by name, with the nearest known one."""
-    known = {f.name: f.type for f in msgspec.structs.fields(kind)}
-    for key, value in table.items():
-        if key not in known:
-            raise UsageError(f"unknown setting {where}{key}{nearest(key, known)}")
-        if not isinstance(value, Mapping):
-            continue
-        if key in {"exchanges", "boards"} and kind is Settings:
-            for entry, inner in value.items():
-                if key == "exchanges" and entry not in EXCHANGES:
-                    raise UsageError(f"unknown exchange exchanges.{entry}{nearest(entry, EXCHANGES)}")
-                if isinstance(inner, Mapping):
-                    inner_kind = ExchangeSettings if key == "exchanges" else BoardSettings
-                    _check_names(inner, inner_kind, f"{key}.{entry}.")
-        elif isinstance(known[key], type) and issubclass(known[key], Struct):
-            _check_names(value, known[key], f"{where}{key}.")

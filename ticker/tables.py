@@ -6,9 +6,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
+from msgspec import Struct
 
 from ticker.errors import UsageError
 
@@ -63,6 +64,22 @@ def convert(values: Any, kind: Any, where: str) -> Any:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(where + _sentence(str(error))) from None
+
+
+def check_names(table: Mapping[str, Any], kind: type[Struct], where: str = "") -> None:
+    """Refuse keys that a struct, or one in it or in a dictionary of it, does not have; name the nearest known one."""
+    known = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in known:
+            raise UsageError(f"unknown setting {where}{key}{nearest(key, known)}")
+        within = known[key]
+        tables = {f"{where}{key}.": value}
+        if get_origin(within) is dict and isinstance(value, Mapping):
+            within = get_args(within)[1]
+            tables = {f"{where}{key}.{entry}.": inner for entry, inner in value.items()}
+        for place, inner in tables.items():
+            if isinstance(inner, Mapping) and isinstance(within, type) and issubclass(within, Struct):
+                check_names(inner, within, place)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import pytest
 import redis as redis_client
 from websockets.sync.client import connect
 
+from tests import certificates
 from tests.exchanges import Exchanges
 from tests.program import Program, free_port, until
 
@@ -113,33 +114,13 @@ def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: 
             program.ready()
 
 
-@pytest.fixture
-def certificates(tmp_path: Path) -> Path:
-    """An authority of our own, a certificate of 127.0.0.1 by it, and an authority nobody knows."""
-    folder = tmp_path / "tls"
-    folder.mkdir()
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    for name in ("ca", "other"):
-        files = ("-keyout", f"{name}.key", "-out", f"{name}.pem")
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", *files, "-days", "2", "-subj", f"/CN={name}")
-    files = ("-keyout", "redis.key", "-out", "redis.csr")
-    openssl("req", "-newkey", "rsa:2048", "-nodes", *files, "-subj", "/CN=redis")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n", encoding="utf-8")
-    by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    openssl("x509", "-req", "-in", "redis.csr", "-out", "redis.pem", *by)
-    return folder
-
-
-def test_redis_is_reached_over_tls_and_only_with_the_right_authority(tmp_path: Path, certificates: Path) -> None:
+def test_redis_is_reached_over_tls_and_only_with_the_right_authority(tmp_path: Path) -> None:
     """Fails when the certificate is not checked."""
-    port = free_port()
-    files = {"cert-file": "redis.pem", "key-file": "redis.key", "ca-cert-file": "ca.pem"}
-    tls = [word for key, name in files.items() for word in (f"--tls-{key}", str(certificates / name))]
+    port, folder = free_port(), certificates.make(tmp_path / "tls", "IP:127.0.0.1")
+    files = {"cert-file": "own.pem", "key-file": "own.key", "ca-cert-file": "ca.pem"}
+    tls = [word for key, name in files.items() for word in (f"--tls-{key}", str(folder / name))]
     with server(tmp_path, "--tls-port", str(port), "--tls-auth-clients", "no", *tls) as admin:
-        address = f"rediss://:{PASSWORD}@127.0.0.1:{port}?ssl_ca_certs={certificates}"
+        address = f"rediss://:{PASSWORD}@127.0.0.1:{port}?ssl_ca_certs={folder}"
         settings = {"redis__url": f"{address}/ca.pem", "boards__krw": BOARD}
         with Program(tmp_path, "serve", **settings) as program, Program(tmp_path, "collect", **settings) as collector:
             program.ready()

@@ -94,6 +94,26 @@ def test_a_bad_setting_is_one_line_naming_it(tmp_path: Path, text: str, sentence
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("environment", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "http://proxy:3128"),
+        ({"https_proxy": "user:secret@proxy:3128"}, "http://user:secret@proxy:3128"),
+        ({"HTTPS_PROXY": "http://proxy:3128", "TICKER_NETWORK__PROXY": "http://other:1"}, "http://other:1"),
+        ({"HTTPS_PROXY": "http://proxy:3128", "TICKER_NETWORK__PROXY": ""}, None),
+    ],
+)
+def test_the_proxy_is_the_environments_unless_it_is_set(environment: dict[str, str], proxy: str | None) -> None:
+    assert load(environment=environment).network.proxy == proxy
+
+
+def test_a_proxy_of_another_kind_is_refused_without_its_password() -> None:
+    with pytest.raises(UsageError, match="socks5:// is no proxy") as caught:
+        load(environment={"HTTPS_PROXY": "socks5://user:secret@proxy:1"})
+    assert "secret" not in str(caught.value)
+
+
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(UsageError, match=r"nowhere\.toml: No such file"):
         load("nowhere.toml", {})

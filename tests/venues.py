@@ -41,6 +41,9 @@ class Log:
         if isinstance(event, Tick):
             self.ticks.append((epoch, event))
 
+    def received(self, exchange: str) -> None:
+        pass
+
     def dropped(self, exchange: str, reason: str) -> None:
         self.drops.append(reason)
 

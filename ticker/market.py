@@ -79,6 +79,8 @@ class Prices:
             self.roll(now)
         quote.link.epoch = epoch
         quote.link.delivered(now)
+        if tick.ts is not None:
+            quote.link.dated(tick.ts, now)
         ts = tick.ts if tick.ts is not None and tick.ts <= now.wall + SKEW else now.wall
         if epoch != quote.epoch and ts < quote.ts:
             quote.epoch = epoch  # the older trade is dropped, but from here on this connection's order rules

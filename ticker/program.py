@@ -91,7 +91,7 @@ async def replay(settings: Settings, files: Sequence[Path], exchange: str | None
             collector = Collector(shown, EXCHANGES, writer, clock.now, stale_after_s=settings.server.stale_after_s)
             playing = partial(playback.play, files, exchange, speed, collector, shown)
             collecting = tasks.create_task(collector.write_from(playing), name="collector")
-            await _serve(settings, shown, reader)
+            await _serve(settings, shown, reader, CollectorMetrics(collector, clock.now))
             collecting.cancel()
 
 
@@ -172,7 +172,7 @@ async def _serve(
     node = Node(shown, hub, store, clock.now, stale_after_s=settings.server.stale_after_s)
     async with asyncio.TaskGroup() as tasks:
         public = await door.serve(hub, settings, node, reuse_port=worker)
-        told = registry(ServerMetrics(public, clock.now), *figures)
+        told = registry(ServerMetrics(public, clock.now, node), *figures)
         async with admin.serve(settings.admin, told, lambda: hub.ready and not public.lobby.draining):
             if worker:
                 workers.say_ready()

@@ -22,7 +22,7 @@ RETURN_AFTER: Final = 60_000
 class Link:
     """One connection of an exchange: when it last delivered, and since when it has delivered without a pause."""
 
-    __slots__ = ("epoch", "good_since", "last_data", "last_wall", "silence")
+    __slots__ = ("_lead", "_lead_at", "_led", "epoch", "good_since", "last_data", "last_wall", "silence")
 
     def __init__(self, silence: int) -> None:
         self.epoch = 0
@@ -30,6 +30,30 @@ class Link:
         self.last_data: int | None = None
         self.last_wall = 0
         self.good_since: int | None = None
+        self._lead: int | None = None
+        self._led: int | None = None
+        self._lead_at = 0
+
+    def dated(self, ts: int, now: Instant) -> None:
+        """A tick that came just now carries this time of the exchange."""
+        lead = ts - now.wall
+        if now.mono - self._lead_at >= MINUTE:
+            self._led, self._lead, self._lead_at = self._lead, lead, now.mono
+        elif self._lead is None or lead > self._lead:
+            self._lead = lead
+
+    @property
+    def open(self) -> bool:
+        """A socket is open, whether it delivers or not."""
+        return self.epoch not in {0, NOBODY}
+
+    @property
+    def clock_offset(self) -> int | None:
+        """ms by which the exchange's clock is ahead of ours, less the way here, by the least delayed tick of a minute.
+
+        None: no tick carried a time yet.
+        """
+        return max((lead for lead in (self._lead, self._led) if lead is not None), default=None)
 
     def delivered(self, now: Instant) -> None:
         """Application data arrived."""

@@ -43,6 +43,9 @@ class Log:
         if isinstance(event, Tick):
             self.ticks.append(event)
 
+    def received(self, exchange: str) -> None:
+        pass
+
     def dropped(self, exchange: str, reason: str) -> None:
         self.told.append(reason)
 

@@ -29,6 +29,9 @@ class Told:
     def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
         self.prices.quotes.link(exchange, shard).epoch = epoch
 
+    def received(self, exchange: str) -> None:
+        pass
+
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
         self.prices.quotes.cut(exchange, shard, instant)
 

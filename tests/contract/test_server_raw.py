@@ -141,7 +141,7 @@ def test_what_is_answered_here_is_what_aiohttp_would_answer() -> None:
 
         same()
         runner.run(stack.aclose())
-        assert node.door.counts["snapshots"] > 30
+        assert node.door.snapshots.counts["200"] > 30
 
 
 def heads() -> st.SearchStrategy[bytes]:

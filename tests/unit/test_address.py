@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticker.serve.address import client_of, may_listen, public_url
+from ticker.serve.address import client_of, origin_of, public_url
 from ticker.settings import Server
 
 PROXIES = ["10.0.0.0/8", "2001:db8:ffff::/48"]
@@ -84,5 +84,24 @@ def test_the_public_address(settings: dict[str, Any], peer: str, url: str) -> No
 def test_our_own_origin_and_listed_ones_may_listen(origin: str | None, settings: dict[str, Any], may: bool) -> None:
     headers = FORWARDED if origin is None else FORWARDED | {"origin": origin}
     server = Server(allowed_origins=["https://friend.example/"], **settings)
-    assert may_listen(headers, "10.0.0.1", server) is may
-    assert may_listen(headers, "10.0.0.1", Server(**settings))
+    assert (origin_of(headers, "10.0.0.1", server) is not None) is may
+    assert origin_of(headers, "10.0.0.1", Server(**settings)) is not None
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "label"),
+    [
+        (None, ["https://a.test"], "none"),
+        ("null", ["https://a.test"], "null"),
+        ("https://own.test", ["https://a.test"], "own"),
+        ("https://A.test", ["https://a.test/"], "https://a.test"),
+        ("https://b.test", ["https://a.test"], None),
+        ("https://b.test", ["https://a.test", "*"], "other"),
+        ("https://a.test", ["https://a.test", "*"], "https://a.test"),
+    ],
+)
+def test_an_origin_has_no_name_that_is_not_in_the_settings(
+    origin: str | None, allowed: list[str], label: str | None
+) -> None:
+    headers = {"host": "own.test"} | ({"origin": origin} if origin else {})
+    assert origin_of(headers, "10.0.0.1", Server(allowed_origins=allowed)) == label

@@ -64,8 +64,10 @@ class Collector:
         self._clock = clock
         self._proxy = proxy
         self._progress = progress
-        self.batches: collections.Counter[str] = collections.Counter()
-        """How writing a batch ended -> how often."""
+        self.write_errors = 0
+        """How often Redis did not do what it was asked."""
+        self.active = False
+        """This collector is the one that writes."""
         self._outbox = Outbox(self.prices, boards, store, clock)
         self.standing = Standing(self.counts)
         self._complaints = Complaints(log, "redis takes no prices")
@@ -97,6 +99,7 @@ class Collector:
                 if self._reconfigured.is_set():
                     self._begin_anew()
                 await self._take_over()
+                self.active = True
                 try:
                     async with asyncio.TaskGroup() as tasks:
                         for feed_ in feeds:
@@ -108,6 +111,7 @@ class Collector:
                     log.info("collecting for boards %s", ", ".join(self._next[0]))
                 except* LeaseLost as lost:
                     log.warning("standing by: %s", lost.exceptions[0])
+                self.active = False
                 feed.heed_cancellation()
                 self.prices.quotes.abandon(self._exchanges, self._clock())
         finally:
@@ -140,6 +144,7 @@ class Collector:
                     log.info("another collector is at work: standing by")
                 standing_by = True
             except FAILURES as error:
+                self.write_errors += 1
                 self._complaints.failed(error)
             await asyncio.sleep(BEAT_S)
 
@@ -162,6 +167,10 @@ class Collector:
         """A connection is subscribed."""
         self.counts[exchange, "opened"] += 1
         self.prices.quotes.link(exchange, shard).epoch = epoch
+
+    def received(self, exchange: str) -> None:
+        """A frame came."""
+        self.counts[exchange, "messages"] += 1
 
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:  # noqa: ARG002
         """A connection ended and left a gap."""
@@ -195,7 +204,6 @@ class Collector:
                 await self._endure(error)
             else:
                 self._complaints.well()
-                self.batches["written"] += 1
                 self._written = self._clock().mono
                 self._accept(accepted)
 
@@ -212,7 +220,7 @@ class Collector:
 
     async def _endure(self, error: BaseException) -> None:
         """A batch could not be written: again in a second, until the lease may have ended."""
-        self.batches["failed"] += 1
+        self.write_errors += 1
         self._complaints.failed(error)
         if self._clock().mono - self._written > PATIENCE_MS:
             raise LeaseLost("redis has not taken a batch for too long")

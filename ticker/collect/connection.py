@@ -40,6 +40,9 @@ class Record(Protocol):
 class Listener(Protocol):
     """Whose connection it is."""
 
+    def received(self) -> None:
+        """A frame came, whatever it means."""
+
     def opened(self, connection: "Connection") -> None:
         """It is open and about to subscribe."""
 
@@ -138,6 +141,7 @@ class Connection:
         while True:
             frame = await socket.recv()
             now = self._clock()
+            self._listener.received()
             if self._record:
                 self._record.frame(self._exchange.name, self._name, "recv", frame)
             for event in self._events(frame):

@@ -36,6 +36,9 @@ class Sink(Protocol):
     def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
         """A connection is open; a second one of the same epoch takes over without a gap."""
 
+    def received(self, exchange: str) -> None:
+        """A frame came, whatever it means."""
+
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
         """A connection ended and left a gap, or could not be opened."""
 
@@ -183,6 +186,10 @@ class Feed:
     def opened(self, _connection: Connection) -> None:
         """A socket is open and about to be subscribed."""
         self._sink.opened(self.exchange.name, self.shard, self._epoch, self._clock())
+
+    def received(self) -> None:
+        """A frame, whatever it means."""
+        self._sink.received(self.exchange.name)
 
     def heard(self, connection: Connection, event: Tick | Suspension, now: Instant) -> None:
         """Data; while one connection takes over from another, each market moves over by its first frame."""

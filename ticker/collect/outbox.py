@@ -1,12 +1,28 @@
 """I/O: what the collector has not written yet, and how it is written: one batch after another, nothing lost."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
+
+from prometheus_client import Histogram
 
 from ticker.market import Prices
 from ticker.model import Board, Instant, Row
 from ticker.report import Report
 from ticker.store import Writer
 from ticker.store.writer import Batch
+
+BATCH_ROWS: Final = Histogram(
+    "ticker_redis_batch_rows",
+    "Rows that one batch wrote; a batch without rows is a heartbeat.",
+    buckets=(0, 1, 2, 5, 10, 20, 50, 100, 500),
+    registry=None,
+)
+BATCH_SECONDS: Final = Histogram(
+    "ticker_redis_batch_seconds",
+    "How long writing a batch took, failed ones included.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
+    registry=None,
+)
 
 
 class Outbox:
@@ -44,8 +60,10 @@ class Outbox:
         judge.changed = False
         report, self.report = self.report, None
         changed = {name: list(rows.values()) for name, rows in sent.items() if rows}
+        BATCH_ROWS.observe(sum(map(len, changed.values())))
         try:
-            return await self._store.commit(Batch(now.wall, changed, samples, history.slots, report, holds))
+            with BATCH_SECONDS.time():
+                return await self._store.commit(Batch(now.wall, changed, samples, history.slots, report, holds))
         except BaseException:
             history.give_back(samples)
             self._unsent = {name: sent[name] | self._unsent[name] for name in sent}

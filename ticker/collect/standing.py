@@ -45,8 +45,11 @@ class Standing:
             incidents=self._incidents,
         )
 
+    def states(self, prices: Prices, now: Instant) -> dict[str, str]:
+        """By exchange: `live` while each connection delivers, `stale` when one does not, `down` when none ever did."""
+        return {name: self._source(prices, name, now).state for name in prices.exchanges}
+
     def _source(self, prices: Prices, exchange: str, now: Instant) -> SourceReport:
-        """`live` while each of its connections delivers, `stale` when one does not, `down` when none ever did."""
         fresh = [link.fresh(now) for (name, _), link in prices.quotes.links.items() if name == exchange]
         last = max((quote.received for quote in prices.quotes if quote.market.exchange == exchange), default=0)
         return SourceReport(

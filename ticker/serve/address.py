@@ -42,17 +42,20 @@ def public_url(headers: Mapping[str, str], peer: str, server: Server) -> str:
     return f"{'https' if scheme == 'https' else 'http'}://{host}{prefix.rstrip('/')}"
 
 
-def may_listen(headers: Mapping[str, str], peer: str, server: Server) -> bool:
-    """Whether the page that asks may open a stream.
+def origin_of(headers: Mapping[str, str], peer: str, server: Server) -> str | None:
+    """Which of the pages that may open a stream is asking; None when it may not.
 
-    No origin, `null` (sandboxed iframes) and our own always may.
+    `none` (no browser, or none that tells), `null` (sandboxed iframes) and `own` always may, then those listed,
+    and `other` where everybody may: never a name that nobody wrote into the settings.
     """
-    origin = headers.get("origin", "null").lower()
-    if origin == "null" or "*" in server.allowed_origins:
-        return True
+    origin = headers.get("origin", "none").lower()
+    if origin in {"none", "null"}:
+        return origin
     if _host(origin) in {headers.get("host", "").lower(), _host(public_url(headers, peer, server))}:
-        return True
-    return origin in {allowed.lower().rstrip("/") for allowed in server.allowed_origins}
+        return "own"
+    if origin in {allowed.lower().rstrip("/") for allowed in server.allowed_origins}:
+        return origin
+    return "other" if "*" in server.allowed_origins else None
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,6 @@ aiohttp untouched.
 import asyncio
 import errno
 import socket
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -50,7 +49,6 @@ class Door:
         self.questions: dict[bytes, Question] = {}
         """By head: those of polling readers come again and again, byte for byte."""
         self.room = descriptors.room(descriptors.limit())
-        self.counts: Counter[str] = Counter()
         routes = Routes(hub, records, self.snapshots, self.lobby, self.admit)
         self.runner = web.AppRunner(routes.application(), access_log=None, shutdown_timeout=5.0)
         self._server: asyncio.Server | None = None
@@ -111,7 +109,7 @@ class Door:
             turn_away(transport, request, refusal)
             return
         reader = WebSocket(self.hub, admission.key, admission.language, gone or self.lobby.left)
-        self.lobby.enter(reader, admission.address)
+        self.lobby.enter(reader, admission.address, admission.origin)
         reader.open(transport, answer, deflate=deflate)
         self.hub.join(reader, admission.key)
         if early:

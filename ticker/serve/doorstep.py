@@ -149,9 +149,10 @@ class Visitor(asyncio.Protocol):
             return False
         self._data = self._data[len(data) :]
         self._deadline = self._loop.time() + self._door.patience_s
-        self._door.counts["snapshots"] += 1
         snapshot = self._door.snapshots.get(question.board, question.language)
-        self._transport.write(snapshot.answer(question.known, date_of(int(time.time())), zipped=question.zipped))
+        known = snapshot.is_known(question.known)
+        self._door.snapshots.counts["304" if known else "200"] += 1
+        self._transport.write(snapshot.answer(date_of(int(time.time())), known=known, zipped=question.zipped))
         return True
 
     def _read(self, data: bytes) -> Question | None:

@@ -9,11 +9,19 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+from prometheus_client import Histogram
+
 from ticker.model import Board, BoardState, Row
 from ticker.serve.group import Group, Key, Member, differing, key_of, merged, redecided, stale
 from ticker.serve.message import Message
 from ticker.settings import Server
 
+FLUSH_SECONDS: Final = Histogram(
+    "ticker_push_flush_seconds",
+    "How long writing one message to all readers of a group took.",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
+    registry=None,
+)
 CHUNK: Final = 500
 NOTHING: Final = -1
 MOST_GROUPS: Final = 1000
@@ -242,11 +250,13 @@ class Hub:
     async def _deliver(self, group: Group, message: Message | None) -> None:
         """One message, or each its snapshot, to every member of now; those who join meanwhile have it already."""
         seq = group.seq
-        for chunk in group.turn():
-            if chunk.seq < seq:
-                self.counts["deliveries"] += len(chunk.places)
-                group.tell(chunk, message)
-                await asyncio.sleep(0)
+        with FLUSH_SECONDS.time():
+            for chunk in group.turn():
+                if chunk.seq < seq:
+                    self.counts["deliveries"] += len(chunk.places)
+                    self.counts["bytes"] += len(chunk.places) * (len(message.form(chunk.form)) if message else 0)
+                    group.tell(chunk, message)
+                    await asyncio.sleep(0)
 
     async def _look_around(self, now: float) -> None:
         """Once a second: who is too slow, and who has heard nothing for long."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ticker.model import Language
 from ticker.serve import query, wire
-from ticker.serve.address import client_of, may_listen
+from ticker.serve.address import client_of, origin_of
 from ticker.serve.group import Key
 from ticker.serve.hub import Busy, Hub
 from ticker.serve.query import Refusal
@@ -29,6 +29,8 @@ class Admission(Struct, frozen=True):
     key: Key
     language: Language
     address: str
+    origin: str
+    """Where its page is from, as far as the settings know it (`address.origin_of`)."""
 
 
 class Lobby:
@@ -40,8 +42,10 @@ class Lobby:
         self.counts: Counter[str] = Counter()
         self._hub = hub
         self._addresses: Counter[str] = Counter()
-        self._rings: list[dict[Reader, str]] = [{} for _ in range(RINGS)]
-        """The readers by the turn in which they are pinged, each with its address."""
+        self.origins: Counter[str] = Counter()
+        """The readers by where their page is from."""
+        self._rings: list[dict[Reader, tuple[str, str]]] = [{} for _ in range(RINGS)]
+        """The readers by the turn in which they are pinged, each with its address and its origin."""
         self._ring_of: dict[Reader, int] = {}
         self._turn = 0
         self._empty = asyncio.Event()
@@ -59,20 +63,30 @@ class Lobby:
         self, board: str | None, parameters: Mapping[str, str], headers: Mapping[str, str], peer: str
     ) -> Admission:
         """What an address asks for, if there is room for it; else a Refusal. Headers are known in lower case."""
+        try:
+            return self._admission(board, parameters, headers, peer)
+        except Refusal as refusal:
+            self.counts[refusal.code] += 1
+            raise
+
+    def _admission(
+        self, board: str | None, parameters: Mapping[str, str], headers: Mapping[str, str], peer: str
+    ) -> Admission:
         wish = query.wish(self._hub.configured, board, parameters)
         address = client_of(peer, headers.get("x-forwarded-for", ""), self._hub.server.trusted_proxies)
-        self._check(headers, peer, address)
+        origin = origin_of(headers, peer, self._hub.server)
+        self._check(origin, address)
         key = self._hub.key(wish.board, wish.symbols, wish.interval_ms)
         try:
             self._hub.make_room(key)
         except Busy:
             raise Refusal("busy", "too many different subscriptions") from None
-        return Admission(key, wish.language, address)
+        return Admission(key, wish.language, address, origin or "")
 
-    def _check(self, headers: Mapping[str, str], peer: str, address: str) -> None:
+    def _check(self, origin: str | None, address: str) -> None:
         if self.draining or not self._hub.ready:
             raise Refusal("not_ready", "not ready to serve")
-        if not may_listen(headers, peer, self._hub.server):
+        if origin is None:
             raise Refusal("forbidden_origin", "this origin is not on the list of allowed_origins")
         if self.clients >= self._hub.server.max_clients:
             raise Refusal("busy", "as many readers as this node takes")
@@ -84,11 +98,12 @@ class Lobby:
         if self._second[1] > self._hub.server.handshakes_per_s:
             raise Refusal("busy", "too many new readers at once")
 
-    def enter(self, reader: Reader, address: str) -> None:
+    def enter(self, reader: Reader, address: str, origin: str = "none") -> None:
         """One more reader; its first ping is a whole round away."""
         self._ring_of[reader] = self._turn
-        self._rings[self._turn][reader] = address
+        self._rings[self._turn][reader] = (address, origin)
         self._addresses[address] += 1
+        self.origins[origin] += 1
         self.counts["entered"] += 1
 
     def left(self, reader: Reader) -> None:
@@ -96,7 +111,8 @@ class Lobby:
         ring = self._ring_of.pop(reader, None)
         if ring is None:
             return
-        address = self._rings[ring].pop(reader)
+        address, origin = self._rings[ring].pop(reader)
+        self.origins[origin] -= 1
         self._addresses[address] -= 1
         if not self._addresses[address]:
             del self._addresses[address]

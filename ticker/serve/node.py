@@ -48,7 +48,9 @@ class Node:
         self._complaints = Complaints(log, "redis cannot be read")
         self._turn = asyncio.Lock()
         """Held by whoever changes what is shown, so that nothing is put in twice or in the wrong order."""
-        self._lag: int | None = None
+        self.read_errors = 0
+        """How often Redis did not answer what it was asked."""
+        self.lag: int | None = None
         """ms from the collector's writing to the arrival here, of the last batch."""
         self._asked = -FRESH
         self._report, self._holds, self._reachable = Report(), list[Held](), True
@@ -85,7 +87,7 @@ class Node:
         if update.edited:
             return
         now = self._clock()
-        self._heard, self._lag = now.mono, max(0, now.wall - update.ts)
+        self._heard, self.lag = now.mono, max(0, now.wall - update.ts)
         if self._silent:
             self._silent = False
             self._hub.silence(False)
@@ -109,6 +111,7 @@ class Node:
             try:
                 states = {name: await self._store.board(name) for name in boards}
             except FAILURES as error:
+                self.read_errors += 1
                 self._complaints.failed(error)
                 await asyncio.sleep(RETRY_S)
             else:
@@ -130,6 +133,11 @@ class Node:
                 self._silent = True
                 self._hub.silence(True)
             await asyncio.sleep(RETRY_S)
+
+    @property
+    def heartbeat_age(self) -> int | None:
+        """ms since the collector was last heard; None: never."""
+        return None if self._heard is None else self._clock().mono - self._heard
 
     # -- what the routes ask for --------------------------------------------------------------------------------------
 
@@ -159,7 +167,9 @@ class Node:
                 self._report, self._holds = await self._store.report(), await self._store.holds()
                 self._reachable = True
             except FAILURES as error:
+                self.read_errors += 1
                 self._reachable = False
                 self._complaints.failed(error)
-        age = None if self._heard is None else now.mono - self._heard
-        return Known(self._report, self._holds, self._reachable, age, self._lag, now=now.wall, silent=self._silent)
+        return Known(
+            self._report, self._holds, self._reachable, self.heartbeat_age, self.lag, now=now.wall, silent=self._silent
+        )

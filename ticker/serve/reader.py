@@ -67,6 +67,7 @@ class Reader(asyncio.Protocol):
 
     def _put(self, data: bytes) -> None:
         """Write bytes, behind what waits already."""
+        self.hub.counts["bytes"] += len(data)
         if self._stuck:
             self._transport.write(data)
             return

@@ -71,7 +71,9 @@ class Routes:
             found = self._snapshots.get(wish.board, wish.language)
         else:
             found = self._snapshots.make(wish.board, wish.language, wish.symbols)
-        return cached(request, found, "application/json", HEADERS)
+        answer = cached(request, found, "application/json", HEADERS)
+        self._snapshots.counts[str(answer.status)] += 1
+        return answer
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """`/v1/events[/{board}]`."""
@@ -82,7 +84,7 @@ class Routes:
 
         def begin(transport: asyncio.Transport, gone: Gone) -> None:
             reader = EventStream(self._hub, admission.key, admission.language, gone)
-            self._lobby.enter(reader, admission.address)
+            self._lobby.enter(reader, admission.address, admission.origin)
             reader.open(transport, COMMON)
             self._hub.join(reader, admission.key)
 

@@ -1,6 +1,7 @@
 """The JSON snapshot of each board, made once per change and kept as the very bytes of an HTTP answer."""
 
 import gzip
+from collections import Counter
 from email.utils import formatdate
 from functools import cached_property, lru_cache
 from typing import Final
@@ -45,9 +46,13 @@ class Snapshot:
         """The body compressed."""
         return gzip.compress(self.body, LEVEL, mtime=0)
 
-    def answer(self, known: str, date: bytes, *, zipped: bool) -> bytes:
-        """The whole answer to a GET of somebody who knows these tags and takes gzip or does not."""
-        if known and is_known(self.etag, known):
+    def is_known(self, tags: str) -> bool:
+        """Whether somebody who has these tags has it already."""
+        return bool(tags) and is_known(self.etag, tags)
+
+    def answer(self, date: bytes, *, known: bool, zipped: bool) -> bytes:
+        """The whole answer to a GET of somebody who knows it already or does not, and takes gzip or does not."""
+        if known:
             before, after = self._unchanged
         else:
             before, after = self._zipped if zipped else self._plain
@@ -75,6 +80,8 @@ class Snapshots:
     """The current snapshot of each board and language."""
 
     def __init__(self, hub: Hub) -> None:
+        self.counts: Counter[str] = Counter()
+        """`200` and `304` answers, and how many bodies were `made` for them."""
         self._hub = hub
         self._made: dict[tuple[str, Language], tuple[int, Snapshot]] = {}
 
@@ -89,5 +96,6 @@ class Snapshots:
 
     def make(self, board: str, language: Language, symbols: tuple[str, ...] | None) -> Snapshot:
         """A snapshot of some symbols, made for one question."""
+        self.counts["made"] += 1
         state = self._hub.boards[board]
         return Snapshot(orjson.dumps(wire.body(self._hub.configured[board], state, language, symbols)))

@@ -56,6 +56,9 @@ class Deaf:
     def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
         """Nothing to do."""
 
+    def received(self, exchange: str) -> None:
+        """Nothing to do."""
+
     def dropped(self, exchange: str, reason: str) -> None:
         """Nothing to do."""
 

@@ -68,6 +68,9 @@ class Ear:
             if event.ts is not None:
                 self.offsets.append(instant.wall - event.ts)
 
+    def received(self, exchange: str) -> None:
+        """Nothing to do."""
+
     def dropped(self, _exchange: str, reason: str) -> None:
         """A frame that cannot be read, or a refusal."""
         self.reason = f"a frame was {reason}"

@@ -99,6 +99,23 @@ def test_a_redis_that_refuses_is_complained_of_once_and_tried_again(
         assert collector.process.poll() is reading.process.poll() is None
 
 
+def test_a_redis_that_somebody_empties_is_filled_again_under_the_eyes_of_its_readers(tmp_path: Path) -> None:
+    """Fails when a server goes on waiting for the next revision of a board that counts from one again."""
+    with contextlib.ExitStack() as stack:
+        admin = stack.enter_context(server(tmp_path))
+        exchanges = stack.enter_context(Exchanges())
+        settings = {"redis__url": url(admin), "boards__krw": BOARD, **exchanges.settings}
+        stack.enter_context(Program(tmp_path, "collect", **settings))
+        reading = stack.enter_context(Program(tmp_path, "serve", **settings)).ready()
+        until(lambda: states(reading) == {"live"}, reading)
+        admin.hset("ticker:v1:board:krw", "revision", str(10**9))
+        until(lambda: reading.json("/v1/snapshot")["seq"] > 10**9, reading)
+        newest = reading.json("/v1/snapshot")["ts"]
+        admin.flushall()
+        until(lambda: reading.json("/v1/snapshot")["seq"] < 10**6, reading, 6)
+        until(lambda: reading.json("/v1/snapshot")["ts"] > newest + 2000 and states(reading) == {"live"}, reading, 6)
+
+
 def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: Path) -> None:
     """Fails when the program ends after the ten seconds that a Redis may be missing."""
     secret = tmp_path / "url"

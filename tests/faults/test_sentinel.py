@@ -1,5 +1,6 @@
 """A group of Redis servers under three Sentinels, whose master is killed under load."""
 
+import asyncio
 import contextlib
 import subprocess
 import threading
@@ -19,6 +20,8 @@ from tests.exchanges import Exchanges
 from tests.program import Program, free_port, until
 from ticker import money
 from ticker.cli import cli
+from ticker.settings import load
+from ticker.tools import doctor, place
 
 NAME = "prices"
 PASSWORD = "hidden"
@@ -190,6 +193,9 @@ def test_the_master_is_killed_under_load_and_the_replica_carries_on(tmp_path: Pa
         until(lambda: seen[-1]["type"] == "update" and seen[-1]["ts"] > now() - 3000, server)
         assert went_back(seen) == []
         environment = {"TICKER_REDIS__URL": group.url, "TICKER_BOARDS__KRW": BOARD}
+        known = load(environment=environment)
+        findings = asyncio.run(doctor.store(known, place.find(known)))
+        assert [finding.what for finding in findings if finding.level == "ok"] == ["redis", "collector"], findings
         for command in (["verify", "BTC"], ["board", "krw", "notice", "점검"]):
             done = CliRunner(env=environment).invoke(cli, command)
             assert done.exit_code == 0, done.output

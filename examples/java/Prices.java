@@ -22,7 +22,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 public class Prices {
-    static final Pattern ROW = Pattern.compile("\\{\"symbol\":[^{}]*\\}");
+    static final Pattern ROW = Pattern.compile("\\{[^{}]*\"symbol\":[^{}]*\\}");
     static final Pattern FIELD = Pattern.compile("\"(\\w+)\":(null|\"((?:[^\"\\\\]|\\\\.)*)\"|[^,}]+)");
     static final long SILENCE_NS = TimeUnit.SECONDS.toNanos(30); // a live server says something every 10 s
     static final HttpClient HTTP = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10)).build();

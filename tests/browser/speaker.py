@@ -190,7 +190,7 @@ class Speaker:
         return stream
 
     async def _send(self, client: web.WebSocketResponse | web.StreamResponse, message: dict[str, Any]) -> None:
-        text = json.dumps(message)
+        text = json.dumps(message, separators=(",", ":"))
         if isinstance(client, web.WebSocketResponse):
             await client.send_str(text)
         else:

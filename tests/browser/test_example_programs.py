@@ -1,0 +1,61 @@
+"""The programs of `examples/` keep the rule that is easiest to forget: after a gap nothing old is shown for new."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.browser.speaker import Speaker
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PROGRAMS = {
+    "python": [sys.executable, "python/prices.py"],
+    "javascript": ["node", "--experimental-websocket", "javascript/prices.mjs"],
+    "go": ["go", "run", "go/prices.go"],
+    "java": ["java", "java/Prices.java"],
+}
+DEADLINE_S = 50.0
+"""One that comes back by a new connection waits up to ten seconds first; Go and Java are compiled before."""
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.asyncio(loop_scope="session")
+async def test_after_a_gap_every_example_shows_the_price_it_missed(speaker: Speaker) -> None:
+    here = {name: command for name, command in PROGRAMS.items() if shutil.which(command[0])}
+    running = [
+        await asyncio.create_subprocess_exec(
+            *command, speaker.url, cwd=EXAMPLES, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL, process_group=0
+        )
+        for command in here.values()
+    ]
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await asyncio.gather(*(prints(process, "1914000") for process in running))
+            speaker.state.rows["ETH"] = msgspec.structs.replace(speaker.state.rows["ETH"], price="1900000")
+            await speaker.push(1, BTC={"price": "57900000"})
+            await asyncio.gather(*(prints(process, "1900000") for process in running))
+    finally:
+        for process in running:
+            await end(process)
+
+
+async def prints(process: Process, text: str) -> None:
+    """Read what a program says until it says this."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if text in line.decode():
+            return
+    raise AssertionError(f"it ended without saying {text}")
+
+
+async def end(process: Process) -> None:
+    """`go run` and its program go together."""
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGTERM)
+    await process.wait()

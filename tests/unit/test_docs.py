@@ -53,6 +53,16 @@ def test_every_exchange_is_written_about(page: str) -> None:
     assert [name for name, exchange in EXCHANGES.items() if exchange.title["en"].split()[0] not in text] == []
 
 
+def test_the_limits_are_the_registrys() -> None:
+    page = (ROOT / "docs/exchanges.md").read_text(encoding="utf-8")
+    for one in EXCHANGES.values():
+        age = f"{one.max_age_s / 3600:g} h" if one.max_age_s else "–"
+        history = f"{one.candles.per_s:g}" if one.candles else "–"
+        times = f"{one.keepalive.every_s:g} s | {one.silence_s:g} s | {age}"
+        row = f"| {one.title['en']} | {one.most_markets:,} | {one.connects_per_s:g} | {times} | {history} |"
+        assert row in page
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]

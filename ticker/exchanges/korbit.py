@@ -1,12 +1,11 @@
 """Korbit, a Korean exchange whose company is called Digital X since 2026. KRW markets only.
 
-Source: https://docs.digitalx.miraeasset.com (Open API v2), measured by others on 2026-09-23. The korbit.co.kr hosts
-still answer. What its "change" means: the move since `prevClose`, documented as a 24-hour figure, and not the midnight
-close of the other Korean venues: it is used until our history covers the day.
+Source: https://docs.digitalx.miraeasset.com (Open API v2; candles: a copy of docs.korbit.co.kr read 2026-11), measured
+by others on 2026-09-23. The korbit.co.kr hosts still answer. What its "change" means: the move since `prevClose`,
+documented as a 24-hour figure, and not the midnight close of the other Korean venues: used until our history covers it.
 
 - A request is an array, symbols are in lower case. Only a request with a `requestId` is acknowledged.
 - The server pings by protocol every 30 seconds. Data frames carry no `status`, answers always do.
-- A market that was stopped for good stays in the list as `stopped`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +15,8 @@ from typing import Any, Final
 import orjson
 
 from ticker import money
-from ticker.exchanges.exchange import Exchange, Frame, Keepalive, Memory, Request, Rolling
-from ticker.model import SYMBOL, Event, Market, Refused, Tick
+from ticker.exchanges.exchange import Candles, Exchange, Frame, Keepalive, Memory, Request, Rolling
+from ticker.model import MINUTE, SYMBOL, Event, Market, Refused, Tick
 
 
 def _subscription(codes: Sequence[str]) -> str:
@@ -42,11 +41,8 @@ def parse(frame: Frame, _memory: Memory) -> Iterator[Event]:
         return
     kind, data = message["type"], message.get("data")
     if kind == "ticker":
-        yield Tick(
-            *_pair(message["symbol"]),
-            money.price(data["close"]),
-            _time(data.get("lastTradedAt"), message.get("timestamp")),
-        )
+        ts = _time(data.get("lastTradedAt"), message.get("timestamp"))
+        yield Tick(*_pair(message["symbol"]), money.price(data["close"]), ts)
     elif kind == "trade":
         for trade in sorted(data, key=lambda trade: trade["tradeId"]):
             yield Tick(*_pair(message["symbol"]), money.price(trade["price"]), _time(trade.get("timestamp")))
@@ -56,18 +52,23 @@ def _rows(body: bytes) -> list[dict[str, Any]]:
     answer = orjson.loads(body)
     if answer.get("success") is not True:
         raise ValueError(str(answer.get("error"))[:100])
-    rows: list[dict[str, Any]] = answer["data"]
-    return rows
+    return list(answer["data"])
 
 
 def parse_markets(body: bytes) -> list[Market]:
-    """`/v2/currencyPairs`: `launched` or `stopped`."""
-    pairs = [(row["symbol"], *_pair(row["symbol"]), row["status"]) for row in _rows(body)]
-    return [
-        Market("korbit", symbol, quote, code, suspended=status != "launched")
-        for code, symbol, quote, status in pairs
-        if SYMBOL.fullmatch(symbol)
-    ]
+    """`/v2/currencyPairs`: `launched` or `stopped`, which a market that was given up stays for good."""
+    pairs = [(row["status"] != "launched", row["symbol"], *_pair(row["symbol"])) for row in _rows(body)]
+    return [Market("korbit", s, q, code, suspended=halted) for halted, code, s, q in pairs if SYMBOL.fullmatch(s)]
+
+
+def _candles(market: Market, end: int, count: int) -> Request:
+    span = f"start={end - count * MINUTE}&end={end}&limit={count + 1}"  # whether `end` is included is not told
+    return Request(f"/v2/candles?symbol={market.code}&interval=1&{span}")
+
+
+def parse_candles(body: bytes) -> list[tuple[int, Decimal]]:
+    """Rows with the `timestamp` of their start, oldest first."""
+    return [(int(row["timestamp"]), money.price(row["close"])) for row in _rows(body)]
 
 
 def parse_rolling(body: bytes) -> dict[str, Decimal]:
@@ -87,6 +88,7 @@ KORBIT: Final = Exchange(
     subscribe=lambda markets, _memory, _now: [_subscription([market.code for market in markets])],
     parse=parse,
     keepalive=Keepalive(20.0),
+    candles=Candles(_candles, parse_candles, most=199, per_s=20.0),  # 50 a second
     rolling=Rolling(Request("/v2/tickers"), parse_rolling, "KRW"),
     tick_table=(  # /v2/tickSizePolicy
         *(("1000000", "1000"), ("500000", "500"), ("100000", "100"), ("50000", "50"), ("10000", "10"), ("5000", "5")),

@@ -4,10 +4,14 @@ from typing import Final
 
 import orjson
 
-from ticker import money
-from ticker.sim.kit import refuse, rows, subscribe, text, unit
+from ticker.sim.kit import named, refuse, rows, subscribe, text, unit
+from ticker.sim.pages import closing, pages, says, until, within
 from ticker.sim.venue import Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
+
+CODE: Final = named("{}")
+TRADING: Final = {"trade_status": 1, "maintenance_status": 0}
+ERROR: Final = {"response_type": "ERROR", "error_code": 160012, "message": "Invalid Topic"}
 
 
 def _pair(coin: Coin, **fields: object) -> dict[str, object]:
@@ -16,25 +20,21 @@ def _pair(coin: Coin, **fields: object) -> dict[str, object]:
 
 def _message(venue: Venue, client: Client, message: str) -> Frames:
     request = orjson.loads(message)
-    if request["request_type"] == "PING":
-        return [text({"response_type": "PONG"})]
-    if request["request_type"] != "SUBSCRIBE" or venue.faults.refuse:
-        return refuse(client, {"response_type": "ERROR", "error_code": 160011, "message": "Invalid Type"})
-    frames, unknown = subscribe(venue, client, [request["topic"]["target_currency"]], lambda coin: coin.symbol)
+    if request["request_type"] == "PING" or venue.faults.refuse:
+        return refuse(client, ERROR) if venue.faults.refuse else [text({"response_type": "PONG"})]
+    frames, unknown = subscribe(venue, client, [request["topic"]["target_currency"]], CODE)
     ack = text({"response_type": "SUBSCRIBED", "channel": "TICKER", "data": request["topic"]})
-    error = text({"response_type": "ERROR", "error_code": 160012, "message": "Invalid Topic"})
-    return [ack, error] if unknown else [ack, *frames]
+    return [ack, text(ERROR)] if unknown else [ack, *frames]
 
 
 def _frame(coin: Coin, _client: Client, _first: bool) -> str:
-    data = _pair(coin, timestamp=coin.ts, last=money.plain(coin.price), id=f"{coin.ts}001")
+    data = _pair(coin, timestamp=coin.ts, last=f"{coin.price:f}", id=f"{coin.ts}001")
     return text({"response_type": "DATA", "channel": "TICKER", "data": data})
 
 
-HELLO: Final = text({"response_type": "CONNECTED", "data": {"session_id": "simulated"}})
-LIST: Final = rows(
-    lambda coin, _now: _pair(coin, price_unit=unit(coin.price), trade_status=1, maintenance_status=0),
-    lambda markets: {"result": "success", "error_code": "0", "markets": markets},
-)
-ROUTES: Final = {"/public/v2/markets/KRW": LIST}
-PROTOCOL: Final = Protocol("coinone", "/", _message, _frame, ROUTES, 20, 20, hello=lambda _venue, _client: [HELLO])
+HELLO: Final = says({"response_type": "CONNECTED", "data": {"session_id": "simulated"}})
+OK: Final = {key: within(key, result="success", error_code="0") for key in ("markets", "chart")}
+LIST: Final = rows(lambda coin, _: _pair(coin, price_unit=unit(coin.price), **TRADING), OK["markets"])
+CHART: Final = pages(CODE, until("code", "timestamp", more=1, size="size"), closing, 500, OK["chart"])
+ROUTES: Final = {"/public/v2/markets/KRW": LIST, "/public/v2/chart/KRW/{code}": CHART}
+PROTOCOL: Final = Protocol("coinone", "/", _message, _frame, ROUTES, 20, 20, hello=HELLO)

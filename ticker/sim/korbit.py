@@ -6,14 +6,13 @@ import orjson
 
 from ticker import money
 from ticker.sim.kit import before, named, refuse, rows, subscribe, text
+from ticker.sim.pages import closing, pages, span, within
 from ticker.sim.venue import Client, Frames, Protocol, Venue
 from ticker.sim.world import Coin
 
 CODE: Final = named("{}_krw")
-
-
-def _ok(data: list[object]) -> object:
-    return {"success": True, "data": data}
+OK: Final = within("data", success=True)
+ASK: Final = span("symbol", "start", "end", more=0)
 
 
 def _message(venue: Venue, client: Client, message: str) -> Frames:
@@ -35,6 +34,7 @@ def _ticker(coin: Coin, now: int) -> dict[str, object]:
     return {"symbol": CODE(coin), "prevClose": money.plain(before(coin, now))}
 
 
-PAIRS: Final = rows(lambda coin, _now: {"symbol": CODE(coin), "status": "launched"}, _ok)
-ROUTES: Final = {"/v2/currencyPairs": PAIRS, "/v2/tickers": rows(_ticker, _ok)}
+PAIRS: Final = rows(lambda coin, _now: {"symbol": CODE(coin), "status": "launched"}, OK)
+CANDLES: Final = pages(CODE, ASK, closing, 200, OK, oldest_first=True)
+ROUTES: Final = {"/v2/currencyPairs": PAIRS, "/v2/tickers": rows(_ticker, OK), "/v2/candles": CANDLES}
 PROTOCOL: Final = Protocol("korbit", "/v2/public", _message, _frame, ROUTES, rest_per_s=50, connects_per_s=20)

@@ -26,11 +26,11 @@ def span(code: str, first: str, last: str, *, ms: int = 1, more: int = 1) -> Ask
     return lambda query: (query[code], int(query[first]) * ms, int(query[last]) * ms + more)
 
 
-def until(code: str, last: str, *, more: int = 0) -> Ask:
-    """A question about the `limit` minutes before `last`."""
+def until(code: str, last: str, *, more: int = 0, size: str = "limit") -> Ask:
+    """A question about the `size` minutes before `last`."""
     return lambda query: (
         query[code],
-        int(query[last]) + more - int(query["limit"]) * MINUTE,
+        int(query[last]) + more - int(query[size]) * MINUTE,
         int(query[last]) + more,
     )
 
@@ -38,6 +38,11 @@ def until(code: str, last: str, *, more: int = 0) -> Ask:
 def cells(place: int, *, ms: int = 1) -> Form:
     """A candle as a list of texts, its time in units of `ms` first, its close at `place`."""
     return lambda at, close: [str(at // ms), *"0" * (place - 1), f"{close:f}"]
+
+
+def closing(at: int, close: Decimal) -> object:
+    """A candle by names."""
+    return {"timestamp": at, "close": f"{close:f}"}
 
 
 def within(*keys: str, **rest: object) -> Wrap:

@@ -161,7 +161,7 @@ class Venue:
         socket = web.WebSocketResponse(autoping=True, compress=True)
         with contextlib.suppress(ConnectionError):  # the client has gone
             await self._attend(socket, request)
-        return socket
+        return socket if socket.prepared else web.Response(status=503)
 
     async def _attend(self, socket: web.WebSocketResponse, request: web.Request) -> None:
         await socket.prepare(request)

@@ -135,10 +135,10 @@ class World:
         self.start = start
         self.coins: dict[str, dict[str, Coin]] = {}
         for number, exchange in enumerate(exchanges):
-            quote = next(quote for quote in EXCHANGES[exchange].quotes if quote in WON)
+            rate = WON[currency(exchange)]
             dearer = 1 + Decimal(number) * Decimal("0.0007")  # no two exchanges agree
             self.coins[exchange] = {
-                symbol: Coin(exchange, symbol, Decimal(price) * dearer / WON[quote], percent, start, frozen=frozen)
+                symbol: Coin(exchange, symbol, Decimal(price) * dearer / rate, percent, start, frozen=frozen)
                 for symbol, (price, percent) in coins.items()
             }
 
@@ -148,6 +148,11 @@ class World:
         for coin in traded:
             coin.trade(now)
         return traded
+
+
+def currency(exchange: str) -> str:
+    """What the markets of an exchange are simulated in."""
+    return next(quote for quote in EXCHANGES[exchange].quotes if quote in WON)
 
 
 def _base(price: Decimal, percent: Decimal, step: Decimal) -> Decimal:

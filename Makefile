@@ -32,8 +32,8 @@ test-faults: setup test-system ## Every fault the program promises to survive
 
 bench: bench-ingest bench-push bench-widget bench-flood ## Every benchmark, written to bench/results
 
-bench-ingest: setup ## Parse, accept, Redis: ticks per core-second
-	@PYTHONPATH=. $(BIN)/python bench/ingest.py
+bench-ingest: setup ## Prices in, beside cryptofeed and ccxt.pro (installed into .bench-peers)
+	@PYTHONPATH=. $(BIN)/python bench/ingest/run.py
 
 bench-push: setup ## What a delivery costs beside peers, interleaved (gcc, two cores)
 	@PYTHONPATH=. $(BIN)/python bench/push/run.py

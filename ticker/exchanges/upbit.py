@@ -39,7 +39,7 @@ def parse(frame: Frame, memory: Memory) -> list[Event]:
 
     `memory` holds whether each code was traded when last seen: only a change is an event.
     """
-    simple = b'"ty"' in frame if isinstance(frame, bytes) else '"ty"' in frame
+    simple = b'"ty"' in frame[:9] if isinstance(frame, bytes) else '"ty"' in frame[:9]  # the first key tells
     data = SIMPLE(frame) if simple else DEFAULT(frame)
     if isinstance(data, list):
         return [event for message in data for event in _message(message, memory)]

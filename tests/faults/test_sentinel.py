@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import subprocess
 import threading
 import time
@@ -86,9 +87,10 @@ class Group:
         with contextlib.closing(self.client(port)) as client:
             return int(client.get(key) or 0)
 
-    def kill(self, port: int) -> None:
-        self._processes[port].kill()
-        self._processes[port].wait()
+    def end(self, port: int, how: signal.Signals) -> None:
+        self._processes[port].send_signal(how)
+        if how is signal.SIGKILL:
+            self._processes[port].wait()
 
     def _start(self, port: int, *arguments: str) -> None:
         folder = self._folder / str(port)
@@ -157,7 +159,10 @@ def went_back(messages: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
     return found
 
 
-def test_the_master_is_killed_under_load_and_the_replica_carries_on(tmp_path: Path, group: Group) -> None:
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+def test_the_master_is_lost_under_load_and_the_replica_carries_on(
+    tmp_path: Path, group: Group, end: signal.Signals
+) -> None:
     """Fails when the old address is dialled for ever, or when what was lost without any master is not told again."""
     with contextlib.ExitStack() as stack:
         exchanges = stack.enter_context(Exchanges())
@@ -171,14 +176,14 @@ def test_the_master_is_killed_under_load_and_the_replica_carries_on(tmp_path: Pa
         following.start()
         first, second = group.ports
         fence = group.get(first, "ticker:v1:fence")
-        group.kill(first)
+        group.end(first, end)
         until(lambda: group.role(second) == "master", server, 20)
         back = now()
         until(lambda: current(server, back) and right(server), server, BACK_S)
         assert group.get(second, "ticker:v1:fence") >= fence
         until(lambda: minutes(server) > 1400, server, 10)
 
-        group.kill(second)
+        group.end(second, signal.SIGKILL)
         until(lambda: {row["state"] for row in server.rows("krw").values()} == {"stale"}, server)
         assert all(row["price"] for row in server.rows("krw").values())
         assert server.status("/readyz") == 200

@@ -41,4 +41,4 @@ class Complaints:
 def why(error: BaseException) -> str:
     """The reason in a line, with the remedy where there is one."""
     known = next((said for kind, said in REASONS.items() if isinstance(error, kind)), None)
-    return known or str(error)[:200] or type(error).__name__
+    return known or str(error)[:200].rstrip(". ") or type(error).__name__

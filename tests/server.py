@@ -30,7 +30,8 @@ UPGRADE = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY
 
 
 def row(symbol: str, price: str, **more: Any) -> Row:
-    return Row(symbol=symbol, price=price, source="upbit", ts=T, received_ts=T, **{"state": "live"} | more)
+    fields: dict[str, Any] = {"source": "upbit", "ts": T, "received_ts": T, "state": "live"}
+    return Row(symbol=symbol, price=price, **fields | more)
 
 
 def first_rows() -> dict[str, Row]:

@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector as Source
 from ticker.metrics.families import counter, gauge
 from ticker.model import Instant, State
 from ticker.serve.door import Door
-from ticker.serve.hub import FLUSH_SECONDS
 from ticker.serve.node import Node
+from ticker.serve.timing import DELAY_SECONDS, FLUSH_SECONDS
 
 
 class ServerMetrics(Source):
@@ -26,6 +26,7 @@ class ServerMetrics(Source):
         """Readers, what they were sent, snapshots, the way from Redis, and each board."""
         yield from self._push()
         yield from FLUSH_SECONDS.collect()
+        yield from DELAY_SECONDS.collect()
         yield from self._snapshots()
         yield from self._boards()
         if self._node is not None:

@@ -109,6 +109,8 @@ class Group:
         self._symbols = None if key.symbols is None else frozenset(key.symbols)
         self.flushed_at = now - key.interval_ms / 1000
         self.spoke_at = now
+        self.news: list[Row] = []
+        """The rows of the last update whose price is a new trade's."""
         self._turns = 0
         self._snapshots: dict[Language, Message] = {}
 
@@ -169,11 +171,13 @@ class Group:
 
     def update(self, state: BoardState, now: float) -> Message | None:
         """What changed since the last flush; None when all of it changed back."""
-        changes = []
+        changes, self.news = [], []
         for symbol in [symbol for symbol in self.board.symbols if symbol in self.changed]:
             row, before = state.rows[symbol], self.told.rows.get(symbol) or Row(symbol=symbol)
             if symbol not in state.hidden and not wire.same(row, before):
                 changes.append(wire.change(row, before))
+                if row.ts != before.ts:
+                    self.news.append(row)
                 self.told.rows[symbol] = row
         self.changed.clear()
         self.flushed_at = now

@@ -9,19 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from prometheus_client import Histogram
-
 from ticker.model import Board, BoardState, Row
 from ticker.serve.group import Group, Key, Member, differing, key_of, merged, redecided, stale
 from ticker.serve.message import Message
+from ticker.serve.timing import FLUSH_SECONDS, note_delays
 from ticker.settings import Server
 
-FLUSH_SECONDS: Final = Histogram(
-    "ticker_push_flush_seconds",
-    "How long writing one message to all readers of a group took.",
-    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
-    registry=None,
-)
 CHUNK: Final = 500
 NOTHING: Final = -1
 MOST_GROUPS: Final = 1000
@@ -238,7 +231,7 @@ class Hub:
             self._dirty.discard(group)
             group.restart(self.boards[group.key.board], time.monotonic())
             await self._deliver(group, None)
-        now = time.monotonic()
+        now, news = time.monotonic(), dict[int, Row]()
         due = [group for group in self._dirty if group.due <= now]
         for group in sorted(due, key=lambda group: group.key.symbols is not None):  # whole boards have most readers
             if group in self._anew:
@@ -246,6 +239,9 @@ class Hub:
             self._dirty.discard(group)
             message = group.update(self.boards[group.key.board], now)
             await (asyncio.sleep(0) if message is None else self._deliver(group, message))
+            if group.key.interval_ms == self.server.flush_ms:  # others have asked for their delay
+                news.update((id(row), row) for row in group.news)
+        note_delays(news.values(), time.time() * 1000)
 
     async def _deliver(self, group: Group, message: Message | None) -> None:
         """One message, or each its snapshot, to every member of now; those who join meanwhile have it already."""

@@ -2,15 +2,19 @@
  * reports the CPU time the server (and this client) spent meanwhile.
  *
  *   gcc -O2 -Wall -o load load.c
- *   load PORT PATH CONNECTIONS SECONDS SERVER_PID
+ *   load PORT PATH CONNECTIONS SECONDS SERVER_PID [deflate] [start]
  *
- * One JSON object on stdout. Latency is taken from "ts":<CLOCK_MONOTONIC ns> in one frame of seventeen.
+ * "deflate" offers permessage-deflate; "start" sends the server SIGUSR1 when everybody is there.
+ *
+ * One JSON object on stdout. Latency is taken in one frame of seventeen from "ts" in its first row (or before), either
+ * CLOCK_MONOTONIC in ns or the wall clock in ms.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,10 +58,14 @@ static long resident(int pid) {
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+static double wall(void) { struct timespec t; clock_gettime(CLOCK_REALTIME, &t); return t.tv_sec + t.tv_nsec / 1e9; }
+
 static void stamp(const uint8_t *data, size_t length, double at) {
-    const uint8_t *found = memmem(data, length, "\"ts\":", 5);
-    if (found && found + 25 < data + length && samples < room)
-        latency[samples++] = at - strtoull((const char *)found + 5, NULL, 10) / 1e9;
+    const uint8_t *end = data + length, *rows = memmem(data, length, "\"rows\":", 7), *from = rows ? rows : data;
+    const uint8_t *found = memmem(from, end - from, "\"ts\":", 5);
+    if (!found || found + 25 >= end || samples >= room) return;
+    uint64_t told = strtoull((const char *)found + 5, NULL, 10);
+    latency[samples++] = told > 10000000000000ull ? at - told / 1e9 : wall() - told / 1e3;
 }
 
 /* Walk the frames of one read; payloads are skipped, not kept. */
@@ -114,8 +122,10 @@ static void turn(int poll, uint8_t *buffer, size_t size, int *open) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 6) { fprintf(stderr, "usage: load PORT PATH CONNECTIONS SECONDS SERVER_PID\n"); return 2; }
+    if (argc < 6) { fprintf(stderr, "usage: load PORT PATH CONNECTIONS SECONDS SERVER_PID [deflate] [start]\n"); return 2; }
     int port = atoi(argv[1]), count = atoi(argv[3]), pid = atoi(argv[5]), open = 0, poll = epoll_create1(0);
+    int deflate = 0, start = 0;
+    for (int i = 6; i < argc; i++) { deflate |= !strcmp(argv[i], "deflate"); start |= !strcmp(argv[i], "start"); }
     double seconds = atof(argv[4]), user0, sys0, user1, sys1, started = now();
     conn *all = calloc(count, sizeof *all);
     latency = malloc(room * sizeof *latency);
@@ -123,7 +133,8 @@ int main(int argc, char **argv) {
     uint8_t *buffer = malloc(size);
     char request[512];
     int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", argv[2]);
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+        argv[2], deflate ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" : "");
     long before = resident(pid);
     cpu(pid, &user0, &sys0);
     for (int i = 0; i < count; i++) {
@@ -137,6 +148,7 @@ int main(int argc, char **argv) {
     double opened = now() - started;
     cpu(pid, &user1, &sys1);
     double handshake = (user1 + sys1 - user0 - sys0) / count * 1e6;
+    if (start) kill(pid, SIGUSR1);
     for (double until = now() + 1; now() < until;) turn(poll, buffer, size, &open);
     frames = bytes = samples = 0;
     struct rusage mine0, mine1;

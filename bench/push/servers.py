@@ -1,6 +1,13 @@
-"""The servers compared, each pushing one 180-byte update: `servers.py NAME PORT UPDATES_PER_SECOND`."""
+"""The servers compared, each pushing one update of about 180 bytes: `servers.py NAME PORT UPDATES_PER_SECOND [ROWS]`.
+
+With WAIT in the environment they begin at SIGUSR1. With ROWS our own has a board of so many coins, and all of them change in every update.
+"""
 
 import asyncio
+import itertools
+import os
+import random
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,9 +21,11 @@ from aiohttp import web
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from ticker.model import Board, BoardState, Row
+from ticker.names import name
 from ticker.serve import door
 from ticker.serve.hub import Hub
 from ticker.settings import Server, Settings
+from ticker.sim.world import ARTICLE
 
 
 class Nothing:
@@ -40,8 +49,12 @@ def update(number: int) -> bytes:
 
 async def ticks(rate: float) -> AsyncIterator[int]:
     """The numbers of updates, as many a second; what is late is not made up for."""
+    if "WAIT" in os.environ:
+        start = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, start.set)
+        await start.wait()
     due = time.monotonic()
-    for number in range(1, sys.maxsize):
+    for number in itertools.count(1):
         due = max(due + 1 / rate, time.monotonic())
         await asyncio.sleep(due - time.monotonic())
         yield number
@@ -52,16 +65,30 @@ async def paced(rate: float, push: Callable[[int], None]) -> None:
         push(number)
 
 
+def whole(symbol: str, number: int) -> Row:
+    """A row as it is on a real board, at its next price."""
+    chance, stamp = random.Random(f"{symbol} {number}"), time.time_ns() // 1_000_000
+    price, ref = int(float(ARTICLE[symbol][0]) * 1000), int(float(ARTICLE[symbol][0]) * 970)
+    more = {"ref": f"{ref}", "ref_ts": stamp // 60_000 * 60_000 - 86_400_000, "basis": "history", "source": "upbit"}
+    moved, percent = f"{price + chance.randrange(price // 50)}", f"{chance.uniform(-9, 9):.2f}"
+    return Row(symbol, moved, 0, percent, state="live", ts=stamp - chance.randrange(900), received_ts=stamp, **more)
+
+
 async def ticker(port: int, rate: float) -> None:
-    settings = Settings(server=Server(port=port, flush_ms=0, max_clients=20_000, handshakes_per_s=1_000_000))
-    names = {"BTC": {"ko": "BTC", "en": "BTC"}}
-    hub = Hub({"krw": Board("krw", "KRW", ("BTC",), ("upbit",), {"ko": "", "en": ""}, names)}, settings.server)
-    hub.replace("krw", BoardState(1, 1))
+    rows = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    symbols = tuple(ARTICLE)[: rows or 1]
+    settings = Settings(server=Server(port=port, flush_ms=0, max_clients=19_000, handshakes_per_s=1_000_000))
+    title, names = {"ko": "시세", "en": "Prices"}, {symbol: name(symbol) for symbol in symbols}
+    hub = Hub({"krw": Board("krw", "KRW", symbols, ("upbit",), title, names)}, settings.server)
+    hub.replace("krw", BoardState(1, 1, {symbol: whole(symbol, 0) for symbol in symbols}))
     opened = await door.serve(hub, settings, Nothing())
 
     def push(number: int) -> None:
         ts = time.monotonic_ns()
-        hub.update("krw", number, ts, [Row("BTC", str(57_000_000 + number), 0, str(number), str(number), ts=ts)])
+        if rows:
+            hub.update("krw", number, ts, [whole(symbol, number) for symbol in symbols])
+        else:
+            hub.update("krw", number, ts, [Row("BTC", str(57_000_000 + number), 0, str(number), str(number), ts=ts)])
 
     async with asyncio.TaskGroup() as tasks:
         for work in (hub.run(), opened.run(), paced(rate, push)):

@@ -1,6 +1,7 @@
 """The servers compared, each pushing one update of about 180 bytes: `servers.py NAME PORT UPDATES_PER_SECOND [ROWS]`.
 
-With WAIT in the environment they begin at SIGUSR1. With ROWS our own has a board of so many coins, and all of them change in every update.
+With WAIT in the environment they begin at SIGUSR1. With ROWS our own has a board of so many coins, and all of them
+change in every update.
 """
 
 import asyncio

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from tests.conftest import make_board
 from ticker.model import LANGUAGES, BoardState, Language, Row
 from ticker.serve import wire
+from ticker.serve.audience import Busy
 from ticker.serve.group import Key
-from ticker.serve.hub import Busy, Hub
+from ticker.serve.hub import Hub
 from ticker.serve.message import PLAIN, Message
 from ticker.settings import Server
 

@@ -7,7 +7,7 @@ import orjson
 
 from ticker.model import Board
 from ticker.serve import wire
-from ticker.serve.hub import Busy
+from ticker.serve.audience import Busy
 from ticker.serve.query import MOST_SYMBOLS, Refusal, board_of, language_of, sorted_out
 
 if TYPE_CHECKING:

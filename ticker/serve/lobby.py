@@ -12,8 +12,9 @@ from msgspec import Struct
 from ticker.model import Language
 from ticker.serve import query, wire
 from ticker.serve.address import client_of, origin_of
+from ticker.serve.audience import Busy
 from ticker.serve.group import Key
-from ticker.serve.hub import Busy, Hub
+from ticker.serve.hub import Hub
 from ticker.serve.query import Refusal
 from ticker.serve.reader import Reader
 

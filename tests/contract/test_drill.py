@@ -82,6 +82,8 @@ async def test_a_client_is_put_through_every_state_a_gap_and_every_end() -> None
     assert {"upbit", "bithumb", None} <= {row["source"] for row in rows if "source" in row}
     percents = [row["change_pct"] for row in rows if row["symbol"] == "ETH" and row["price"]]
     assert percents[:3] == [None, "5.8", None]
+    moved = [row["change_pct"] for row in rows if row["symbol"] == "BTC" and row["price"] == "57900000"]
+    assert "3.74" in moved  # from 55810000, the reference of the exchange that shows by then
     snapshots = [m for m in messages if m["type"] == "snapshot"]
     assert [m["notice"] for m in snapshots if m["notice"]] == ["거래소 점검 중"] * 3
     assert [m["frozen"] for m in snapshots if m["frozen"]] == [True] * 2

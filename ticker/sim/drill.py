@@ -5,10 +5,12 @@ Its rows are put into the hub by hand; groups, numbers, sockets and event stream
 
 import asyncio
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from ticker import money
 from ticker.model import DAY, MINUTE, Board, BoardState, Instant, Row
 from ticker.names import name
 from ticker.serve import wire
@@ -60,19 +62,14 @@ class Stage:
     def mark(self, **changes: Change) -> None:
         """Changes without a trade: an old price keeps its time."""
         shown = self._hub.boards[BOARD.name]
-        rows = [msgspec.structs.replace(shown.rows[symbol], **fields) for symbol, fields in changes.items()]
+        rows = [changed(shown.rows[symbol], fields) for symbol, fields in changes.items()]
         self._hub.update(BOARD.name, shown.revision + 1, self._clock().wall, rows)
 
     def refer(self) -> None:
         """The prices of a day ago, and the percents that follow."""
         minute = self._clock().wall // MINUTE * MINUTE - DAY
-        known = {"BTC": ("55780000", "3.79"), "ETH": ("1809000", "5.8"), "XRP": ("531", "-0.38")}
-        self.mark(
-            **{
-                symbol: {"ref": ref, "ref_ts": minute, "change_pct": percent, "basis": "history"}
-                for symbol, (ref, percent) in known.items()
-            }
-        )
+        known = {"BTC": "55780000", "ETH": "1809000", "XRP": "531"}
+        self.mark(**{symbol: {"ref": ref, "ref_ts": minute, "basis": "history"} for symbol, ref in known.items()})
 
     def decide(self, **decision: Any) -> None:
         """What an editor does with `ticker board`."""
@@ -99,6 +96,15 @@ class Stage:
         return [member for member in members if isinstance(member, Reader)]
 
 
+def changed(row: Row, fields: Change) -> Row:
+    """A row with other fields, and the percent that follows where a price or its reference is among them."""
+    row = msgspec.structs.replace(row, **fields)
+    if {"price", "ref"} & fields.keys() and row.price and row.ref:
+        percent = money.percent(Decimal(row.price), Decimal(row.ref))
+        row = msgspec.structs.replace(row, change_pct=money.plain(percent))
+    return row
+
+
 class Step(NamedTuple):
     """One thing that happens to the board."""
 
@@ -107,7 +113,7 @@ class Step(NamedTuple):
     seconds: float = STEP_S
 
 
-OTHER: Final = {"price": "57921000", "source": "bithumb", "ref": "55810000", "change_pct": "3.78"}
+OTHER: Final = {"price": "57921000", "source": "bithumb", "ref": "55810000"}
 GONE: Final = {"state": "closed", "reason": "delisted"}
 CALM: Final[Change] = {"notice": None, "frozen": False, "hidden": frozenset()}
 STEPS: Final = (

@@ -31,6 +31,7 @@ from ticker.model import Board
 from ticker.sim.world import currency
 from ticker.start import event_loop
 from ticker.store import Writer, embedded
+from ticker.store.writer import Batch
 
 RESULTS: Final = Path(__file__).parent / "results"
 COINS: Final = {f"Q{i:03}": (str(1000 + 137 * i), "1") for i in range(112)}
@@ -62,6 +63,7 @@ async def _simulate(parent: Connection, traded: Counted) -> None:
     world = sim.World(clock.now().wall, EXCHANGES, coins=COINS)
     for coin in all_coins(world):
         coin.due = sys.maxsize  # trades are made here, evenly
+        coin._day = {0: coin._home}  # yesterday is one price
     venues = {venue.protocol.name: venue for venue in sim.venues(world, clock.now)}
     async with sim.serve(list(venues.values())) as exchanges:
         parent.send({name: (exchange.ws_url, exchange.rest_url) for name, exchange in exchanges.items()})
@@ -98,6 +100,17 @@ def boards() -> dict[str, Board]:
     }
 
 
+class Counting(Writer):
+    """Counts what it has written."""
+
+    batches = 0
+
+    async def commit(self, batch: Batch) -> list[str]:
+        accepted = await super().commit(batch)
+        self.batches += 1
+        return accepted
+
+
 def resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 2**20
 
@@ -118,15 +131,15 @@ async def collect(addresses: Mapping[str, tuple[str, str]], url: str, traded: Co
         name: msgspec.structs.replace(EXCHANGES[name], ws_url=ws, rest_url=rest, candles=None, rolling=None)
         for name, (ws, rest) in addresses.items()
     }
-    async with Writer(url) as store, asyncio.TaskGroup() as tasks:
+    async with Counting(url) as store, asyncio.TaskGroup() as tasks:
         collector = Collector(boards(), exchanges, store, clock.now)
         task = tasks.create_task(collector.run())
-        found = await measure(collector, traded)
+        found = await measure(collector, store, traded)
         task.cancel()
     return found
 
 
-async def measure(collector: Collector, traded: Counted) -> dict[str, Any]:
+async def measure(collector: Collector, store: Counting, traded: Counted) -> dict[str, Any]:
     quotes, deadline = collector.prices.quotes, time.monotonic() + WARM_UP_S
     priced = 0
     while (priced := sum(quote.price is not None for quote in quotes)) < len(COINS) * len(EXCHANGES):
@@ -134,7 +147,7 @@ async def measure(collector: Collector, traded: Counted) -> dict[str, Any]:
             break
         await asyncio.sleep(0.5)
     await asyncio.sleep(SETTLE_S)
-    counts, batches = collector.counts.copy(), collector.batches.copy()
+    counts, batches = collector.counts.copy(), store.batches
     memory: list[float] = []
     late: Counter[int] = Counter()
     cpu, start, before = time.process_time(), time.monotonic(), traded.value
@@ -144,7 +157,8 @@ async def measure(collector: Collector, traded: Counted) -> dict[str, Any]:
         late.update(quote.received - quote.ts for quote in quotes if quote.price is not None)
     took, told = time.monotonic() - start, collector.counts - counts
     states = [row.state for rows in collector.prices.rows.values() for row in rows.values()]
-    happened = {what: sum(n for (_, kind), n in told.items() if kind == what) for what in {kind for _, kind in told}}
+    kinds = {kind for _, kind in told} - {"messages"}
+    happened = {what: sum(n for (_, kind), n in told.items() if kind == what) for what in kinds}
     return {
         "markets": priced,
         "seconds": round(took, 1),
@@ -152,7 +166,7 @@ async def measure(collector: Collector, traded: Counted) -> dict[str, Any]:
         "accepted_per_s": round(happened.pop("accepted", 0) / took),
         "otherwise": happened,
         "collector_cores": round((time.process_time() - cpu) / took, 2),
-        "batches_per_s": round((collector.batches - batches)["written"] / took, 1),
+        "batches_per_s": round((store.batches - batches) / took, 1),
         "late_ms_median": quantile(late, 0.5),
         "late_ms_p99": quantile(late, 0.99),
         "rows_live": f"{states.count('live')} of {len(states)}",

@@ -92,7 +92,8 @@ class Judge:
         guard = other.guard
         if guard.hold is not None and guard.good is not None:
             return guard.hold.price / guard.good
-        sample = self._quotes.history.series(other.key).get(minute_of(since) - MINUTE)
+        series, minute = self._quotes.history.series(other.key), minute_of(since)
+        sample = series.get(minute - MINUTE) or (series.get(minute) if minute + MINUTE <= now.wall else 0)
         before = guard.before(now.mono - (now.wall - since)) or unpack(sample) or guard.oldest()
         return other.price / before if before and other.price else None
 

@@ -22,11 +22,27 @@ RETURN_AFTER: Final = 60_000
 class Link:
     """One connection of an exchange: when it last delivered, and since when it has delivered without a pause."""
 
-    __slots__ = ("_lead", "_lead_at", "_led", "epoch", "good_since", "last_data", "last_wall", "silence")
+    __slots__ = (
+        "_lead",
+        "_lead_at",
+        "_led",
+        "cut_at",
+        "epoch",
+        "good_since",
+        "last_data",
+        "last_wall",
+        "patience",
+        "silence",
+    )
 
-    def __init__(self, silence: int) -> None:
+    def __init__(self, silence: int, patience: int) -> None:
         self.epoch = 0
         self.silence = silence
+        """The longest silence of an open connection that is normal, ms."""
+        self.patience = patience
+        """How long a cut one may still count as fresh, ms."""
+        self.cut_at: int | None = None
+        """Since when it is cut, ms of the steady clock."""
         self.last_data: int | None = None
         self.last_wall = 0
         self.good_since: int | None = None
@@ -61,11 +77,13 @@ class Link:
             self.good_since = now.mono - RETURN_AFTER  # nothing was ever wrong with it: no waiting
         elif now.mono - self.last_data > self.silence:
             self.good_since = now.mono
-        self.last_data, self.last_wall = now.mono, now.wall
+        self.last_data, self.last_wall, self.cut_at = now.mono, now.wall, None
 
     def fresh(self, now: Instant) -> bool:
-        """It delivered within the silence that is normal for it."""
-        return self.last_data is not None and now.mono - self.last_data <= self.silence
+        """It delivered within the silence that is normal for it, and has not been cut for long."""
+        if self.last_data is None or now.mono - self.last_data > self.silence:
+            return False
+        return self.cut_at is None or now.mono - self.cut_at <= self.patience
 
     def settled(self, now: Instant) -> bool:
         """It has been good for long enough to return to."""
@@ -186,13 +204,20 @@ class Quotes:
         found = self.links.get((exchange, shard))
         if found is None:
             silence = max(self._stale_after_s, self.exchanges[exchange].silence_s)
-            found = self.links[exchange, shard] = Link(round(silence * 1000))
+            found = Link(round(silence * 1000), round(self._stale_after_s * 1000))
+            self.links[exchange, shard] = found
         return found
+
+    def opened(self, exchange: str, shard: int, epoch: int) -> None:
+        """A connection is open: its silence is normal for as long as the venue's is."""
+        link = self.link(exchange, shard)
+        link.epoch, link.cut_at = epoch, None
 
     def cut(self, exchange: str, shard: int, now: Instant) -> None:
         """A connection is lost: since it last delivered nobody watched its markets, and their minutes are unknown."""
         link = self.link(exchange, shard)
         link.epoch = NOBODY
+        link.cut_at = now.mono if link.cut_at is None else link.cut_at
         for quote in self:
             if quote.link is link:
                 for minute in range(minute_of(link.last_wall or now.wall), now.wall, MINUTE):

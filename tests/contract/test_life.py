@@ -27,7 +27,7 @@ class Told:
         self.prices = prices
 
     def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
-        self.prices.quotes.link(exchange, shard).epoch = epoch
+        self.prices.quotes.opened(exchange, shard, epoch)
 
     def received(self, exchange: str) -> None:
         pass

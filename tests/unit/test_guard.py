@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import make_board, make_exchange, make_market
+from ticker.errors import BadFrame
+from ticker.exchanges.exchange import read
+from ticker.exchanges.upbit import UPBIT
 from ticker.guard import Guard
 from ticker.history import pack
 from ticker.market import Prices
@@ -133,6 +136,25 @@ def test_a_decimal_shift_is_held() -> None:
     for ms in (1_000, 4_000, 8_000):
         assert say(prices, "alpha", BTC / 10, ms) == "held"
     assert shown(prices, 8_000).price == "57895000"
+
+
+def test_a_zero_is_no_price_and_changes_nothing() -> None:
+    prices = made("alpha")
+    say(prices, "alpha", BTC, 0)
+    with pytest.raises(BadFrame):
+        read(UPBIT, b'{"type":"ticker","code":"KRW-BTC","trade_price":0.0,"trade_timestamp":1}', {})
+    assert (shown(prices, 1).price, shown(prices, 1).state) == ("57895000", "live")
+
+
+def test_a_frozen_feed_is_left_in_time_and_believed_when_it_goes_on_elsewhere() -> None:
+    """It brings nothing for an hour, meanwhile the market falls by 30 %: its first price then is no suspicious jump."""
+    prices = made("alpha", "beta")
+    say(prices, "alpha", BTC, 0)
+    for ms in range(0, 3_600_000, 5_000):
+        say(prices, "beta", (BTC * (1 - D(ms) / 12_000_000)).quantize(D(1)), ms)
+        assert (shown(prices, ms).source, shown(prices, ms).state) == ("alpha" if ms <= 15_000 else "beta", "live")
+    assert say(prices, "alpha", (BTC * D("0.7")).quantize(D(1)), 3_600_000) == "accepted"
+    assert shown(prices, 3_600_000).source == "beta"  # until it has been good for a minute
 
 
 def test_a_first_price_far_from_what_another_exchange_says_is_held() -> None:

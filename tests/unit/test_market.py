@@ -111,6 +111,22 @@ def test_the_first_source_is_shown_and_the_next_takes_over_when_it_falls_silent(
     assert row(prices, 15_600).source == "beta"
 
 
+def test_normal_silence_is_no_excuse_for_a_cut_connection() -> None:
+    """Of a venue that may be silent for minutes: silent it is live, cut it is stale after 15 s, back it is live."""
+    quiet = msgspec.structs.replace(make_exchange("alpha"), silence_s=300.0)
+    prices = Prices({"krw": make_board("BTC", sources=("alpha",))}, {"alpha": quiet}, 15)
+    prices.watch([make_market("alpha", "BTC")])
+    tick(prices, "alpha", "100", 0)
+    assert row(prices, 100_000).state == "live"
+    for ms in (100_000, 110_000):  # cut, and another dial in vain
+        prices.quotes.cut("alpha", 0, at(ms))
+    assert row(prices, 115_000).state == "live"
+    assert row(prices, 115_001).state == "stale"
+    prices.quotes.opened("alpha", 0, 2)
+    assert row(prices, 120_000).state == "live"
+    assert row(prices, 300_001).state == "stale"
+
+
 def test_a_better_source_is_returned_to_only_after_a_minute_of_good_data() -> None:
     prices = made("BTC")
     tick(prices, "alpha", "100", 0)

@@ -166,7 +166,7 @@ class Collector:
     def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:  # noqa: ARG002
         """A connection is subscribed."""
         self.counts[exchange, "opened"] += 1
-        self.prices.quotes.link(exchange, shard).epoch = epoch
+        self.prices.quotes.opened(exchange, shard, epoch)
 
     def received(self, exchange: str) -> None:
         """A frame came."""

@@ -29,17 +29,19 @@ class Log:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.epochs: list[int] = []
+        self.latest: dict[int, int] = {}
         self.ticks: list[Tick] = []
 
     def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
         self.told.append("opened")
         self.epochs.append(epoch)
+        self.latest[shard] = epoch
 
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
         self.told.append(f"closed: {reason}")
 
     def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
-        assert epoch == self.epochs[-1]
+        assert epoch == self.latest.get(shard, self.epochs[-1])
         if isinstance(event, Tick):
             self.ticks.append(event)
 

@@ -4,7 +4,7 @@ BIN := .venv/bin
 DIST := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget bench-flood release-widget release docs reference test-release test-clients test-web check format lock test-system clean
+.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget bench-flood release-widget release docs reference test-release test-fuzz test-clients test-web check format lock test-system clean
 
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-web: setup test-system ## Firefox, WebKit, axe, Lighthouse; what is missing
 
 test-clients: setup test-system ## Websocket clients that others wrote, directly and through nginx
 	$(BIN)/pytest -q tests/clients
+
+test-fuzz: setup test-system ## Strangers' bytes and odd requests, made up by machines (FUZZ_RUNS=100000)
+	$(BIN)/pytest -q tests/fuzz
 
 test-release: setup ## The built wheel in clean venvs of each Python that is here, without a compiler
 	$(BIN)/pytest -q -rs tests/release

@@ -1,4 +1,4 @@
-"""Live prices in a Python program: `pip install ticker`, a server (`ticker demo`), then `python prices.py`."""  # noqa: INP001
+"""Live prices in a Python program: install the wheel of a release, start `ticker demo`, then `python prices.py`."""  # noqa: INP001
 
 import asyncio
 import sys

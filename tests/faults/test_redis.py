@@ -88,7 +88,10 @@ def test_full_it_refuses_the_write_and_the_publish_with_it(tmp_path: Path, redis
         until(lambda: alive(program), program, 10)
 
 
-def test_of_two_collectors_one_writes_and_the_other_takes_over(tmp_path: Path, redis_server: RedisServer) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_of_two_collectors_one_writes_and_the_other_takes_over(
+    tmp_path: Path, redis_server: RedisServer, how: signal.Signals
+) -> None:
     """Fails when both write, or when the lease of a killed collector does not end."""
     settings = {"redis__url": redis_server.url}
     (tmp_path / "two").mkdir()
@@ -101,7 +104,7 @@ def test_of_two_collectors_one_writes_and_the_other_takes_over(tmp_path: Path, r
             until(lambda: "standing by" in second.log.read_text(encoding="utf-8"), second)
             admin = redis_client.Redis.from_url(redis_server.url)
             fence = admin.get("ticker:v1:fence")
-            first.stop(signal.SIGKILL)
+            first.stop(how)
             killed = time.monotonic()
             until(lambda: admin.get("ticker:v1:fence") != fence, second, 10)
             until(lambda: alive(second), second, 10)

@@ -84,14 +84,14 @@ class Stage:
         """Until every market has delivered since now."""
         self.log.ticks.clear()
         async with asyncio.timeout(8):
-            while not self.heard() >= set(COINS):
+            while not self.heard() >= set(self.coins):
                 await self.publish()
                 await asyncio.sleep(0.02)
 
     async def list(self) -> None:
         """What the venue lists of the coins in the currency it is simulated in."""
         listed = await rest.list_markets(self.session, self.exchange, rest.Pace(1000))
-        self.markets, absent = choose({(symbol, listed[0].quote) for symbol in COINS}, listed)
+        self.markets, absent = choose({(symbol, listed[0].quote) for symbol in self.coins}, listed)
         assert absent == []
 
     @contextlib.asynccontextmanager
@@ -111,9 +111,13 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(names: Iterable[str] = EXCHANGES, *, frozen: bool = True, **rules: Any) -> AsyncIterator[list[Stage]]:
+async def staged(
+    names: Iterable[str] = EXCHANGES, *, frozen: bool = True, coins: Iterable[str] = COINS, **rules: Any
+) -> AsyncIterator[list[Stage]]:
     """Simulated exchanges without limits, whose prices stand still, and whose protocols are changed by these rules."""
-    venues = sim.venues(sim.World(clock.now().wall, names, frozen=frozen, coins=COINS), clock.now)
+    venues = sim.venues(
+        sim.World(clock.now().wall, names, frozen=frozen, coins={symbol: COINS[symbol] for symbol in coins}), clock.now
+    )
     for venue in venues:
         unlimited = {"connects_per_s": 1000, "rest_per_s": 1000}
         venue.protocol = msgspec.structs.replace(venue.protocol, **{**unlimited, **rules})

@@ -51,12 +51,12 @@ class ServerMetrics(Source):
             ("ticker_push_silent_closes", "Readers closed because they answered no ping.", lobby.counts["silent"]),
         ):
             yield counter(name, text, (), [((), number)])
-        outcomes = sorted(Counter(entered=0) + lobby.counts | {"entered": lobby.counts["entered"]})
+        outcomes = sorted({"entered", *lobby.counts} - {"silent"})
         yield counter(
             "ticker_push_handshakes",
             "Readers let in (entered), and refused by the code of the refusal.",
             ("outcome",),
-            [((outcome,), lobby.counts[outcome]) for outcome in outcomes if outcome != "silent"],
+            [((outcome,), lobby.counts[outcome]) for outcome in outcomes],
         )
 
     def _snapshots(self) -> Iterable[Metric]:

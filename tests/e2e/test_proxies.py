@@ -1,0 +1,141 @@
+"""The configurations of `deploy/` in front of the program: websocket, events, cached answers, a path prefix, TLS."""
+
+import asyncio
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+from websockets.asyncio.client import connect
+
+from tests import proxy
+from tests.program import Program, free_port, until
+from tests.server import Node, heard, row, serving
+from tests.server import until as holds
+from ticker.settings import Server
+
+ROOT = Path(__file__).parents[2]
+Proxy = Callable[[Path, int], AbstractContextManager[int]]
+PROXIES = [pytest.param(proxy.nginx, "https", id="nginx"), pytest.param(proxy.caddy, "http", id="caddy")]
+TRUSTING = Server(trusted_proxies=["127.0.0.0/8", "::1"]).trusted_proxies
+
+
+class Front:
+    """A node behind a proxy, and how to reach it."""
+
+    def __init__(self, node: Node, scheme: str, port: int, context: ssl.SSLContext | None) -> None:
+        self.node = node
+        self.url = f"{scheme}://localhost:{port}/prices"
+        self.context = context
+
+    def session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self.context or True))
+
+
+@asynccontextmanager
+async def fronted(made: Proxy, scheme: str, folder: Path) -> AsyncIterator[Front]:
+    async with serving(trusted_proxies=TRUSTING, heartbeat_s=0.5) as node:
+        opening = made(folder, node.port)
+        port = await asyncio.to_thread(opening.__enter__)
+        try:
+            certificate = str(folder / "fullchain.pem") if scheme == "https" else None
+            yield Front(node, scheme, port, ssl.create_default_context(cafile=certificate) if certificate else None)
+        finally:
+            await asyncio.to_thread(opening.__exit__, None, None, None)
+
+
+@pytest.mark.parametrize(("made", "scheme"), PROXIES)
+async def test_a_websocket_passes_and_its_end_is_noticed(made: Proxy, scheme: str, tmp_path: Path) -> None:
+    async with fronted(made, scheme, tmp_path) as front:
+        address = front.url.replace("http", "ws", 1) + "/v1/stream/krw?symbols=BTC"
+        async with connect(address, ssl=front.context, origin=None) as client:
+            assert [r["symbol"] for r in (await heard(client))["rows"]] == ["BTC"]
+            front.node.say(row("BTC", "101"))
+            assert (await heard(client))["rows"][0]["price"] == "101"
+            assert front.node.door.lobby.clients == 1
+        await holds(lambda: front.node.door.lobby.clients == 0)
+
+
+@pytest.mark.parametrize(("made", "scheme"), PROXIES)
+async def test_events_are_not_held_back_and_their_end_is_noticed(made: Proxy, scheme: str, tmp_path: Path) -> None:
+    async with fronted(made, scheme, tmp_path) as front, front.session() as session:
+        async with session.get(f"{front.url}/v1/events/krw") as answer:
+            kinds = []
+            async with asyncio.timeout(8):
+                async for line in answer.content:
+                    if line.startswith(b"data: "):
+                        kinds.append(orjson.loads(line[6:])["type"])
+                        if len(kinds) == 1:
+                            front.node.say(row("BTC", "102"))  # nothing more is sent until this one is out
+                        if kinds[-1] == "heartbeat":
+                            break
+        assert kinds == ["snapshot", "update", "heartbeat"]
+        await holds(lambda: front.node.door.lobby.clients == 0)
+
+
+@pytest.mark.parametrize(("made", "scheme"), PROXIES)
+async def test_pages_know_the_address_they_are_read_at(made: Proxy, scheme: str, tmp_path: Path) -> None:
+    async with fronted(made, scheme, tmp_path) as front, front.session() as session:
+        async with session.get(f"{front.url}/embed/krw") as answer:
+            assert f'<link rel="canonical" href="{front.url}/embed/krw">' in await answer.text()
+            assert "content-security-policy" in answer.headers
+        async with session.get(f"{front.url}/v1/snapshot/krw") as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        for path in ("openapi.json", "schemas/v1/row.json", "status", "widget.js", "readyz"):
+            async with session.get(f"{front.url}/{path}") as answer:
+                assert answer.status == 200, path
+
+
+async def test_nginx_asks_once_for_what_many_want_and_serves_it_when_nobody_answers(tmp_path: Path) -> None:
+    async with fronted(proxy.nginx, "https", tmp_path) as front, front.session() as session:
+
+        async def snapshot() -> tuple[str, bytes]:
+            async with session.get(f"{front.url}/v1/snapshot/krw") as answer:
+                assert answer.status == 200
+                return answer.headers["X-Cache"], await answer.read()
+
+        told = [await snapshot(), *await asyncio.gather(*(snapshot() for _ in range(20)))]
+        assert len({body for _, body in told}) == 1
+        counts = front.node.door.snapshots.counts
+        assert counts["200"] + counts["304"] < 5
+        assert {state for state, _ in told} & {"HIT", "STALE", "UPDATING"}
+        await front.node.door.close()
+        state, body = await snapshot()
+        assert body == told[0][1]
+        assert state in {"HIT", "STALE", "UPDATING"}
+
+
+async def test_nginx_sends_plain_readers_to_tls(tmp_path: Path) -> None:
+    async with fronted(proxy.nginx, "https", tmp_path):
+        text = (tmp_path / "nginx.conf").read_text(encoding="utf-8")
+        (plain,) = re.findall(r"listen 127\.0\.0\.1:(\d+);", text)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{plain}/prices/embed/krw", allow_redirects=False) as answer,
+        ):
+            assert (answer.status, answer.headers["Location"]) == (301, "https://127.0.0.1/prices/embed/krw")
+
+
+def test_the_images_question_whether_it_lives_is_answered(tmp_path: Path) -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    (line,) = re.findall(r"^HEALTHCHECK .*?CMD (\[.*\])$", text, re.MULTILINE)
+    command, port = [sys.executable, *json.loads(line)[1:]], free_port()
+
+    def asked() -> int:
+        environment = os.environ | {"TICKER_ADMIN__PORT": str(port)}
+        return subprocess.run(command, env=environment, capture_output=True, timeout=10, check=False).returncode
+
+    assert asked() != 0
+    with Program(tmp_path, "demo", admin__port=str(port)) as program:
+        until(lambda: asked() == 0, program)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            assert answer.status == 200

@@ -2,9 +2,10 @@
  * reports the CPU time the server (and this client) spent meanwhile.
  *
  *   gcc -O2 -Wall -o load load.c
- *   load PORT PATH CONNECTIONS SECONDS SERVER_PID [deflate] [start]
+ *   load PORT PATH CONNECTIONS SECONDS SERVER_PID [deflate] [start] [wait] [address=N]
  *
- * "deflate" offers permessage-deflate; "start" sends the server SIGUSR1 when everybody is there.
+ * "deflate" offers permessage-deflate; "start" sends the server SIGUSR1 when everybody is there; "wait" says "open" then
+ * and measures after a SIGUSR1 of its own; "address" is the first source address, 127.0.0.N+1. Empty pings are answered.
  *
  * One JSON object on stdout. Latency is taken in one frame of seventeen from "ts" in its first row (or before), either
  * CLOCK_MONOTONIC in ns or the wall clock in ms.
@@ -84,14 +85,20 @@ static void walk(conn *c, const uint8_t *data, size_t length, double at) {
         if (small >= 126) { size = 0; for (int i = 2; i < need; i++) size = size << 8 | c->head[i]; }
         if ((c->head[0] & 15) == 1) { frames++; if (frames % 17 == 0) stamp(data, length < size ? length : size, at); }
         if ((c->head[0] & 15) == 8) closed++;
+        if ((c->head[0] & 15) == 9) send(c->fd, "\x8a\x80\0\0\0\0", 6, MSG_NOSIGNAL);
         c->skip = size; c->have = 0;
     }
 }
 
+static int address;
+static volatile sig_atomic_t go;
+
+static void begin_now(int signal) { go = signal; }
+
 static int dial(int port, int number) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + number / 15000);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + address + number / 15000);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || bind(fd, (void *)&from, sizeof from) || connect(fd, (void *)&to, sizeof to)) return -1;
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -122,10 +129,14 @@ static void turn(int poll, uint8_t *buffer, size_t size, int *open) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 6) { fprintf(stderr, "usage: load PORT PATH CONNECTIONS SECONDS SERVER_PID [deflate] [start]\n"); return 2; }
+    if (argc < 6) { fprintf(stderr, "usage: load PORT PATH CONNECTIONS SECONDS SERVER_PID [deflate] [start] [wait] [address=N]\n"); return 2; }
     int port = atoi(argv[1]), count = atoi(argv[3]), pid = atoi(argv[5]), open = 0, poll = epoll_create1(0);
-    int deflate = 0, start = 0;
-    for (int i = 6; i < argc; i++) { deflate |= !strcmp(argv[i], "deflate"); start |= !strcmp(argv[i], "start"); }
+    int deflate = 0, start = 0, wait = 0;
+    for (int i = 6; i < argc; i++) {
+        deflate |= !strcmp(argv[i], "deflate"); start |= !strcmp(argv[i], "start"); wait |= !strcmp(argv[i], "wait");
+        sscanf(argv[i], "address=%d", &address);
+    }
+    signal(SIGUSR1, begin_now);
     double seconds = atof(argv[4]), user0, sys0, user1, sys1, started = now();
     conn *all = calloc(count, sizeof *all);
     latency = malloc(room * sizeof *latency);
@@ -149,6 +160,8 @@ int main(int argc, char **argv) {
     cpu(pid, &user1, &sys1);
     double handshake = (user1 + sys1 - user0 - sys0) / count * 1e6;
     if (start) kill(pid, SIGUSR1);
+    if (wait) { printf("open\n"); fflush(stdout); }
+    while (wait && !go) turn(poll, buffer, size, &open);
     for (double until = now() + 1; now() < until;) turn(poll, buffer, size, &open);
     frames = bytes = samples = 0;
     struct rusage mine0, mine1;

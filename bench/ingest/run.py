@@ -36,7 +36,9 @@ RESULTS = HERE.parent / "results" / "ingest.json"
 PEERS = HERE.parent.parent / ".bench-peers"
 ROUNDS = 5
 ACCEPT, STREAM, SORTED = "accept", "redis", "redis, sorted sets"
-OURS, CRYPTOFEED, CCXT = "ticker", "cryptofeed 2.4.1", "ccxt.pro 4.5.90"
+WANTED = HERE / "peers.txt"
+VERSIONS = dict(line.split("==") for line in WANTED.read_text(encoding="utf-8").splitlines() if "==" in line)
+OURS, CRYPTOFEED, CCXT = "ticker", f"cryptofeed {VERSIONS['cryptofeed']}", f"ccxt.pro {VERSIONS['ccxt']}"
 TASKS = {OURS: (ACCEPT, STREAM), CRYPTOFEED: (ACCEPT, STREAM, SORTED), CCXT: (ACCEPT,)}
 Figures = dict[str, dict[str, dict[str, list[float]]]]
 """Task -> kind of frame -> contestant -> the figure of each round."""
@@ -44,14 +46,14 @@ Figures = dict[str, dict[str, dict[str, list[float]]]]
 
 def install() -> str | None:
     """The peers' Python; None when they cannot be installed."""
-    python, wanted, done = PEERS / "bin" / "python", HERE / "peers.txt", PEERS / "installed.txt"
-    if done.exists() and done.read_bytes() == wanted.read_bytes():
+    python, done = PEERS / "bin" / "python", PEERS / "installed.txt"
+    if done.exists() and done.read_bytes() == WANTED.read_bytes():
         return str(python)
     venv.create(PEERS, with_pip=True, clear=True)
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", wanted]
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", WANTED]
     if subprocess.run(command, check=False).returncode:
         return None
-    done.write_bytes(wanted.read_bytes())
+    done.write_bytes(WANTED.read_bytes())
     return str(python)
 
 

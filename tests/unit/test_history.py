@@ -79,3 +79,27 @@ def test_a_rewrite_holds_every_known_sample() -> None:
     history.rewrite()
     assert history.take() == written
     assert len(written) == 3
+
+
+def test_of_the_prices_of_a_minute_the_last_one_counts_and_an_older_minute_may_still_change() -> None:
+    history = History()
+    history.open("a:X/KRW")
+    for minute, price in ((T, D(1)), (T, D(2)), (T + MINUTE, D(3)), (T, D("2.5")), (T + 2 * MINUTE, None)):
+        history.put("a:X/KRW", minute, price)
+    series = history.series("a:X/KRW")
+    assert [unpack(series.get(T + i * MINUTE)) for i in range(3)] == [D("2.5"), D(3), None]
+    assert history.take() == {(T, 0): pack(D("2.5")), (T + MINUTE, 0): pack(D(3))}
+    history.put("a:X/KRW", T, D("2.50"))
+    assert history.take() == {}
+
+
+def test_what_could_not_be_written_is_pending_again_unless_newer_came() -> None:
+    history = History()
+    history.open("a:X/KRW")
+    history.put("a:X/KRW", T, D(1))
+    history.put("a:X/KRW", T + MINUTE, D(1))
+    taken = history.take()
+    history.put("a:X/KRW", T + MINUTE, D(2))
+    history.series("a:X/KRW")
+    history.give_back(taken)
+    assert history.take() == {(T, 0): pack(D(1)), (T + MINUTE, 0): pack(D(2))}

@@ -34,26 +34,28 @@ GRACE_S: Final = 10.0
 
 async def run(settings: Settings, read: Read) -> None:
     """Collectors and server in one process, over live exchanges."""
-    shown = boards(settings)
+    shown, reload = boards(settings), Reload(read)
     with _redis(settings, Path(settings.redis.data_dir)) as url:
-        await _both(settings, shown, exchanges_of(settings, shown), url, reload=Reload(read))
+        await _both(settings, shown, exchanges_of(settings, shown), url, reload=reload)
 
 
 async def collect(settings: Settings, read: Read) -> None:
     """Only the collectors."""
-    shown = boards(settings)
+    shown, reload = boards(settings), Reload(read)
     async with Writer(_needed(settings), persistent=True) as store:
         with bars.backfill() as report:
             collector = _collector(settings, shown, exchanges_of(settings, shown), store, report)
             told = registry(CollectorMetrics(collector, clock.now))
             async with admin.serve(settings.admin, told, lambda: True):
-                await _until_signal(collector.run(), Reload(read, _collecting(collector)).run())
+                reload.told.append(_collecting(collector))
+                await _until_signal(collector.run(), reload.run())
 
 
 async def serve(settings: Settings, read: Read, *, worker: bool = False) -> None:
     """Only a server node; a worker shares the public port with others, and says when it listens."""
+    reload = Reload(read)
     async with Reader(_needed(settings), persistent=True) as store:
-        await _serve(settings, boards(settings), store, worker=worker, reload=Reload(read))
+        await _serve(settings, boards(settings), store, worker=worker, reload=reload)
 
 
 async def serve_together(settings: Settings, read: Read, commands: Sequence[Sequence[str]]) -> int:

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from ticker.errors import StartError
+from ticker.errors import StartError, UsageError
 from ticker.store import sentinel
 from ticker.store.complaints import Complaints, why
 
@@ -22,6 +22,7 @@ AGAIN_S: Final = 0.2
 TIMEOUT_S: Final = 1.0
 ASKING_S: Final = 0.3
 """For each Sentinel: a few that do not answer leave time for one that does."""
+UNREADABLE: Final = "redis.url: it is redis://user:password@host:port/0; / in a password is written %2F"
 FAILURES: Final = (RedisError, OSError, TimeoutError)
 
 
@@ -52,7 +53,13 @@ def client(url: str, *, subscriber: bool = False) -> Redis:
     if url.startswith(sentinel.SCHEME):
         asking = {"socket_connect_timeout": ASKING_S, "retry": Deadline(ASKING_S)}
         return sentinel.master(url, options, asking | {"socket_timeout": None})
-    return Redis.from_url(url, **options)
+    try:
+        found = Redis.from_url(url, **options)
+        pool = found.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # looks at every option of the URL
+    except (ValueError, TypeError):  # their words may hold a part of the password
+        raise UsageError(UNREADABLE) from None
+    return found
 
 
 class Connection:
@@ -65,18 +72,17 @@ class Connection:
         self._redis = client(url)
 
     async def __aenter__(self) -> Self:
-        """Wait for Redis for up to ten seconds; StartError when it does not answer."""
-        deadline, complaints = (
-            asyncio.get_running_loop().time() + PATIENCE_S,
-            Complaints(log, f"redis at {self._where}"),
-        )
+        """Wait for Redis for up to ten seconds; StartError when it does not answer, or refuses us."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        complaints = Complaints(log, f"redis at {self._where}")
         while True:
             try:
                 await self._redis.ping()
             except FAILURES as error:
-                if self._persistent and isinstance(error, AuthenticationError):
+                refused = isinstance(error, AuthenticationError)
+                if refused and self._persistent:
                     complaints.failed(error)
-                elif asyncio.get_running_loop().time() > deadline:
+                elif refused or asyncio.get_running_loop().time() > deadline:
                     await self._redis.aclose()
                     raise StartError(f"no Redis at {self._where}: {why(error)}; start it, or set redis.url") from None
                 await asyncio.sleep(AGAIN_S)

@@ -5,7 +5,7 @@
 
 import re
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
@@ -14,7 +14,9 @@ from ticker.errors import UsageError
 
 SCHEME: Final = "redis+sentinel://"
 PORT: Final = 26379
-PLACE: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]+)(?::(\d{1,5}))?")
+HIGHEST: Final = 65535
+DATABASE: Final = re.compile(r"[0-9]{1,4}")
+PLACE: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]+)(?::([0-9]{1,5}))?")
 OPTIONS: Final = {"db", "sentinel_username", "sentinel_password"}
 
 
@@ -54,14 +56,15 @@ def master(url: str, options: dict[str, Any], asking: dict[str, Any]) -> Master:
 
 def read(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any], dict[str, Any]]:
     """The Sentinels of a URL, the name of the group, the options of its connections and of the Sentinels' own."""
-    parts = urlsplit(url)
-    user, _, hosts = parts.netloc.rpartition("@")
-    places, name = [PLACE.fullmatch(host) for host in hosts.split(",")], parts.path.strip("/")
-    options = dict(parse_qsl(parts.query))
-    if not all(places) or not name or "/" in name or options.keys() - OPTIONS or not options.get("db", "0").isdigit():
+    address, _, query = url.removeprefix(SCHEME).partition("?")
+    user, _, rest = address.rpartition("@")
+    hosts, _, name = rest.partition("/")
+    places = [PLACE.fullmatch(host) for host in hosts.split(",")]
+    found = [(place[1].strip("[]"), int(place[2] or PORT)) for place in places if place]
+    options = {"db": "0"} | dict(parse_qsl(query))
+    known = options.keys() <= OPTIONS and DATABASE.fullmatch(options["db"])
+    if not all(places) or max(port for _, port in found) > HIGHEST or not name or "/" in name or not known:
         raise UsageError(f"redis.url: a Sentinel address is {SCHEME}host:port,host:port/name, at its end perhaps ?db=1")
     username, _, password = user.partition(":")
-    own = {"username": unquote(username) or None, "password": unquote(password) or None}
-    asked = {key.removeprefix("sentinel_"): value for key, value in options.items() if key != "db"}
-    found = [(place[1].strip("[]"), int(place[2] or PORT)) for place in places if place]
-    return found, unquote(name), own | {"db": int(options.get("db", "0"))}, asked
+    own = {"username": unquote(username) or None, "password": unquote(password) or None, "db": int(options.pop("db"))}
+    return found, unquote(name), own, {key.removeprefix("sentinel_"): value for key, value in options.items()}

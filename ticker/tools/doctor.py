@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ticker import clock
 from ticker.collect.feed import printable
-from ticker.errors import StartError
+from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import Board
 from ticker.settings import Server, Settings, boards, exchanges_of
@@ -99,7 +99,7 @@ async def store(settings: Settings, where: Place | None) -> list[Finding]:
     try:
         async with Inspector(where.url) as inspector:
             return [*await _said(inspector, where), collector(await inspector.heartbeat())]
-    except (StartError, ValueError) as error:
+    except (StartError, UsageError) as error:
         said = printable(str(error).partition(";")[0])
         return [Finding("fail", "redis", said, "start it, or set redis.url (TICKER_REDIS__URL)")]
     except FAILURES as error:

@@ -140,7 +140,8 @@ def picture(feed: Feed, now: int, lang: str, flashing: Iterable[str] = ()) -> Gr
     sources: dict[str, str] = board["sources"] if isinstance(board.get("sources"), dict) else {}
     for row in feed.rows.values():
         table.add_row(*_cells(row, board, sources, now, lang, flash=row.symbol in set(flashing)))
-    notes = [board.get("notice"), board.get("simulated"), "frozen by an editor" if board.get("frozen") else None]
+    notes = [board.get("notice"), "frozen by an editor" if board.get("frozen") else None]
+    notes = board["notices"] if isinstance(board.get("notices"), list) else notes
     return Group(table, *(Text(printable(str(note)), style="yellow") for note in notes if note))
 
 

@@ -30,6 +30,11 @@ def wanted_of(boards: Mapping[str, Board], exchange: str) -> set[tuple[str, str]
     return wanted
 
 
+def collected(boards: Mapping[str, Board]) -> list[object]:
+    """What of the boards matters to whoever collects for them."""
+    return [(board.name, board.quote, board.symbols, board.sources, board.premium) for board in boards.values()]
+
+
 def choose(wanted: set[tuple[str, str]], listed: Iterable[Market]) -> tuple[list[Market], list[str]]:
     """The markets to watch, and the pairs that are not listed; a renamed coin is found under its new symbol."""
     traded_last = sorted(listed, key=stopped, reverse=True)  # of two with the same name the one that is traded counts

@@ -48,3 +48,8 @@ def setup(settings: Log) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("ticker").setLevel(settings.level.upper())
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # strangers' bad requests would flood the log
+
+
+def printable(text: str) -> str:
+    """A stranger's words as part of one log line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:200])

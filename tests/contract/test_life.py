@@ -84,7 +84,7 @@ async def living() -> AsyncIterator[Life]:
         paced = msgspec.structs.replace(candles, per_s=200.0)
         exchange = msgspec.structs.replace(exchanges["coinbase"], candles=paced, connects_per_s=1000.0)
         prices = Prices(boards, {"coinbase": exchange}, 15)
-        args = (exchange, boards, prices, Told(prices), clock.now, lambda *_: None)
+        args = (exchange, prices, Told(prices), clock.now, lambda *_: None)
         task = asyncio.create_task(Follow(*args, refresh_s=0.25).run(session))
         life = Life(venue, prices, listed)
         await until(lambda: all(life.is_(symbol, "live")() for symbol in listed))

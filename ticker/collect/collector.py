@@ -19,6 +19,7 @@ from ticker.collect.follow import Follow
 from ticker.collect.outbox import Outbox
 from ticker.collect.standing import Standing
 from ticker.exchanges import Exchange
+from ticker.listing import collected
 from ticker.market import Prices
 from ticker.model import Board, Instant, Suspension, Tick
 from ticker.store import FAILURES, Complaints, Emptied, Fenced, Writer
@@ -58,8 +59,6 @@ class Collector:
         self.prices = Prices(boards, exchanges, stale_after_s)
         self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
         """(exchange, what happened) -> how often."""
-        self._boards = boards
-        self._exchanges = exchanges
         self._store = store
         self._clock = clock
         self._proxy = proxy
@@ -86,7 +85,7 @@ class Collector:
     def configure(self, boards: Mapping[str, Board], exchanges: Mapping[str, Exchange]) -> None:
         """Collect for other boards from now on; its sockets begin anew where anything but words has changed."""
         self._next = (boards, exchanges)
-        if (collected(boards), exchanges) != (collected(self._boards), self._exchanges):
+        if (collected(boards), exchanges) != (collected(self.prices.boards), self.prices.exchanges):
             self._reconfigured.set()
 
     async def write_from(self, *feeds: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -113,7 +112,7 @@ class Collector:
                     log.warning("standing by: %s", lost.exceptions[0])
                 self.active = False
                 feed.heed_cancellation()
-                self.prices.quotes.abandon(self._exchanges, self._clock())
+                self.prices.quotes.abandon(self.prices.exchanges, self._clock())
         finally:
             await self._store.release()
 
@@ -124,9 +123,8 @@ class Collector:
     def _begin_anew(self) -> None:
         """For other boards; rows and prices are read back from Redis, the samples stay here as well."""
         self._reconfigured.clear()
-        self._boards, self._exchanges = self._next
-        self.prices = Prices(self._boards, self._exchanges, self._stale_after_s, self.prices.history)
-        self._outbox = Outbox(self.prices, self._boards, self._store, self._clock)
+        self.prices = Prices(*self._next, self._stale_after_s, self.prices.history)
+        self._outbox = Outbox(self.prices, self.prices.boards, self._store, self._clock)
 
     async def _take_over(self) -> None:
         """Wait for the lease, then read what the last collector left, however long it takes."""
@@ -151,14 +149,14 @@ class Collector:
     async def _read(self, now: Instant) -> None:
         await self._store.load(self.prices.history, now.wall)
         self.standing.restore((await self._store.report()).incidents)
-        for name in self._boards:
+        for name in self.prices.boards:
             self.prices.restore(name, (await self._store.board(name)).rows, now)
         self._written = self._clock().mono
 
     async def _collect_all(self, session: aiohttp.ClientSession) -> None:
         async with asyncio.TaskGroup() as tasks:
-            for exchange in self._exchanges.values():
-                follow = Follow(exchange, self._boards, self.prices, self, self._clock, self._progress, self._proxy)
+            for exchange in self.prices.exchanges.values():
+                follow = Follow(exchange, self.prices, self, self._clock, self._progress, self._proxy)
                 tasks.create_task(follow.run(session))
 
     # -- the feeds' sink ----------------------------------------------------------------------------------------------
@@ -249,8 +247,3 @@ class Collector:
         await asyncio.sleep(HINT_AFTER_S)
         if not any(what == "opened" for _, what in self.counts):
             log.warning("no exchange can be reached yet; `ticker demo` shows the board without a network")
-
-
-def collected(boards: Mapping[str, Board]) -> list[object]:
-    """What of the boards matters to whoever collects for them."""
-    return [(board.name, board.quote, board.symbols, board.sources, board.premium) for board in boards.values()]

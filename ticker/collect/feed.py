@@ -20,6 +20,7 @@ from ticker.collect.rest import TOO_MANY, Pace, fetch, wait_of
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS
+from ticker.logs import printable
 from ticker.model import Instant, Market, Suspension, Tick
 
 log = logging.getLogger(__name__)
@@ -244,8 +245,3 @@ def heed_cancellation() -> None:
 def shards(exchange: Exchange, markets: Sequence[Market]) -> list[Sequence[Market]]:
     """The markets of each connection."""
     return [markets[i : i + exchange.most_markets] for i in range(0, len(markets), exchange.most_markets)]
-
-
-def printable(text: str) -> str:
-    """A stranger's words as part of one log line."""
-    return "".join(letter if letter.isprintable() else " " for letter in text[:200])

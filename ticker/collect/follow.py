@@ -5,7 +5,7 @@ A market that comes, goes or is renamed begins the feed anew; one that is suspen
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 import aiohttp
@@ -17,7 +17,7 @@ from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Request
 from ticker.listing import choose, wanted_of
 from ticker.market import Prices
-from ticker.model import Board, Instant, Market
+from ticker.model import Instant, Market
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,6 @@ class Follow:
     def __init__(
         self,
         exchange: Exchange,
-        boards: Mapping[str, Board],
         prices: Prices,
         sink: feed.Sink,
         clock: Callable[[], Instant],
@@ -41,7 +40,7 @@ class Follow:
         refresh_s: float = REFRESH_S,
     ) -> None:
         self._exchange = exchange
-        self._wanted = wanted_of(boards, exchange.name)
+        self._wanted = wanted_of(prices.boards, exchange.name)
         self._prices = prices
         self._sink = sink
         self._clock = clock

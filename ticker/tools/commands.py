@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 
 from ticker import clock
-from ticker.collect.feed import printable
 from ticker.errors import StartError, UsageError
+from ticker.logs import printable
 from ticker.model import LANGUAGES, Board
 from ticker.settings import Settings, exchanges_of
 from ticker.start import config_option, settings_of, start

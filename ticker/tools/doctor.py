@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ticker import clock
-from ticker.collect.feed import printable
 from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
+from ticker.logs import printable
 from ticker.model import Board
 from ticker.settings import Server, Settings, boards, exchanges_of
 from ticker.store import FAILURES, Inspector, embedded

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ticker import sim
-from ticker.collect.feed import printable
 from ticker.errors import StartError, UsageError
+from ticker.logs import printable
 from ticker.model import Board
 from ticker.settings import Settings, boards
 from ticker.store import FAILURES, Reader, embedded

@@ -13,10 +13,10 @@ from websockets.exceptions import WebSocketException
 from ticker import clock
 from ticker.collect import feed, rest
 from ticker.collect.connection import dial
-from ticker.collect.feed import printable
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.listing import choose, wanted_of
+from ticker.logs import printable
 from ticker.model import Board, Instant, Market, Suspension, Tick
 
 Level: TypeAlias = Literal["ok", "note", "fail"]

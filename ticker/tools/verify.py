@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from ticker import clock, money
 from ticker.collect import rest
-from ticker.collect.feed import printable
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS
 from ticker.history import ref_minute, unpack
 from ticker.listing import RENAMED
+from ticker.logs import printable
 from ticker.model import DAY, MINUTE, Board, BoardState, Row
 from ticker.store import Reader
 

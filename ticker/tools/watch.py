@@ -18,8 +18,8 @@ from rich.text import Text
 
 from ticker import clock, money
 from ticker.client import NONSENSE, Feed, Row, address, follow
-from ticker.collect.feed import printable
 from ticker.errors import StartError, UsageError
+from ticker.logs import printable
 
 PATIENCE_S: Final = 10.0
 HERE: Final = {"127.0.0.1", "::1", "localhost"}

@@ -1,4 +1,6 @@
-"""Every form in light and dark at 280, 320 and 400 px, as PNGs in docs/screenshots/, from `ticker demo --frozen`.
+"""Every form in light and dark at 280, 320 and 400 px, as PNGs in docs/screenshots/, from `ticker demo`.
+
+The list and the strip show the article's frozen rows; the card a coin that moved in the last 24 hours.
 
 Run by hand after a change of the sidebar's look, and look at them: `python -m bench.screenshots`.
 """
@@ -8,7 +10,7 @@ import struct
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
@@ -24,16 +26,21 @@ MOST_BYTES = 40_000
 
 async def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, Program(Path(folder), "demo", "--frozen") as program:
+    await shots(("list", "strip"), "demo", "--frozen")
+    await shots(("card",), "demo")
+
+
+async def shots(forms: Iterable[str], *command: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, Program(Path(folder), *command) as program:
         await asyncio.to_thread(program.ready)
         while any(row["change_pct"] is None for row in program.rows("article").values()):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.1)
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, "--disable-lcd-text"])
-            for form, extra in FORMS.items():
+            for form in forms:
                 for theme in ("light", "dark"):
                     for width in WIDTHS:
-                        address = f"{program.url}/embed/article?form={form}&theme={theme}{extra}"
+                        address = f"{program.url}/embed/article?form={form}&theme={theme}{FORMS[form]}"
                         save(f"{form}-{theme}-{width}.png", smaller(await shoot(browser, address, width)))
             await browser.close()
 

@@ -365,7 +365,7 @@ function mount(host) {
   let options;
   let paused;
   let queued;
-  let ready;
+  let painted; // the board whose words are shown
   let wasStale;
   let turning;
   let paintedAt = -Infinity;
@@ -448,7 +448,7 @@ function mount(host) {
   function build() {
     Object.assign(root.dataset, read());
     lines = {};
-    ready = false;
+    painted = null;
     const title = make('b', 'title', '\xa0');
     const notice = Object.assign(make('p', 'notice'), { hidden: true });
     const body = make(FORMS[form][1], 'rows');
@@ -509,20 +509,25 @@ function mount(host) {
     const sources = Object.keys(board.sources);
     main = sources.find((source) => used.has(source)) ?? sources[0];
     newest = Math.max(...rows.map((row) => row.ts));
-    put(find('title'), board.title);
-    const notice = find('notice');
-    put(notice, board.notices.join(' '));
-    notice.hidden = !board.notices[0];
-    root.querySelectorAll('thead th').forEach((head, i) => put(head, fill(words[['name', ...columns][i]], board.unit)));
     const body = find('rows');
-    if (form === 'strip') body.ariaLabel = board.title;
     const nodes = rows.map(paintRow);
     if ([...body.children].some((node, i) => node !== nodes[i]) || nodes[body.children.length]) body.replaceChildren(...nodes);
     put(find('footnote'), footnote(sources.filter((source) => source !== main && used.has(source)).map(sourceName)));
+    if (painted !== board) paintBoard(body);
+  }
+
+  /** What changes only with the board itself. */
+  function paintBoard(body) {
+    const notice = find('notice');
+    put(find('title'), board.title);
+    put(notice, board.notices.join(' '));
+    notice.hidden = !board.notices[0];
+    root.querySelectorAll('thead th').forEach((head, i) => put(head, fill(words[['name', ...columns][i]], board.unit)));
+    if (form === 'strip') body.ariaLabel = board.title;
     put(find('disclaimer').firstChild, board.disclaimer);
     root.classList.remove('ct-wait');
-    if (!ready) emit('ready', { board: board.board });
-    ready = true;
+    if (!painted) emit('ready', { board: board.board });
+    painted = board;
   }
 
   function paintRow(row) {

@@ -271,6 +271,11 @@ async def test_addresses_in_pages_are_those_of_the_reader(session: aiohttp.Clien
         assert b"<script>alert" not in body
 
 
+async def test_no_browser_is_refused_an_icon(node: Node, session: aiohttp.ClientSession) -> None:
+    status, headers, _ = await got(session, f"{node.url}/favicon.ico")
+    assert (status, headers["Content-Type"].partition(";")[0]) == (200, "image/svg+xml")
+
+
 async def test_the_evergreen_script_is_the_newest_release(node: Node, session: aiohttp.ClientSession) -> None:
     assert RELEASED is not None
     _, evergreen, script = await got(session, f"{node.url}/widget.js")

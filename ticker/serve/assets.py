@@ -39,6 +39,8 @@ def load() -> dict[str, Asset]:
         )
         for path in files
     }
+    # Asked for by every browser that opens /embed or /status as a page; a 404 would be an error on its console.
+    found["favicon.ico"] = found["favicon.svg"]
     if RELEASED is not None:
         found["widget.js"] = asset(found[RELEASED[0]].body, ".js")
     return found

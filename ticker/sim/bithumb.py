@@ -37,4 +37,4 @@ def _board(venue: Venue, _request: web.Request) -> web.Response:
 
 CANDLES: Final = {"/v1/candles/minutes/1": _candles}
 ROUTES: Final = CANDLES | {"/v1/market/all": quotation.markets, "/public/ticker/ALL_KRW": _board}
-PROTOCOL: Final = Protocol("bithumb", "/websocket/v1", quotation.message, _frame, ROUTES, 150, 10)
+PROTOCOL: Final = Protocol("bithumb", "/websocket/v1", quotation.message, _frame, ROUTES, 150, 10, deflates=True)

@@ -17,4 +17,4 @@ ROUTES: Final = {
     "/v1/ticker": quotation.tickers,
     "/v1/candles/minutes/1": lambda venue, request: quotation.candles(venue, request, UTC),
 }
-PROTOCOL: Final = Protocol("upbit", "/websocket/v1", quotation.message, _frame, ROUTES, rest_per_s=10, connects_per_s=5)
+PROTOCOL: Final = Protocol("upbit", "/websocket/v1", quotation.message, _frame, ROUTES, 10, 5, deflates=True)

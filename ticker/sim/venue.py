@@ -87,6 +87,8 @@ class Protocol(msgspec.Struct, frozen=True):
     beat: Beat | None = None
     goodbye: Callable[["Venue"], Frames] = lambda _venue: []
     """How it announces that it will close."""
+    deflates: bool = False
+    """It compresses its frames for whoever offers to inflate them."""
 
 
 class Venue:
@@ -158,7 +160,7 @@ class Venue:
         most, span = (1, 10_000) if "Origin" in request.headers else (self.protocol.connects_per_s, 1_000)
         if sum(now - dial < span for dial in self.dials) > most:
             return web.Response(status=429)
-        socket = web.WebSocketResponse(autoping=True, compress=True)
+        socket = web.WebSocketResponse(autoping=True, compress=self.protocol.deflates)
         with contextlib.suppress(ConnectionError):  # the client has gone
             await self._attend(socket, request)
         return socket if socket.prepared else web.Response(status=503)

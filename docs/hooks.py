@@ -23,6 +23,6 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Links out of docs/ lead to the copies."""
+    """Links out of docs/ lead to the copies, and theirs into docs/ to its pages."""
     up = "../" * page.file.src_uri.count("/")
-    return LINK.sub(lambda _: f"]({up}", markdown)
+    return LINK.sub(lambda _: f"]({up}", markdown).replace("](docs/", "](")

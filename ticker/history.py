@@ -7,8 +7,9 @@ Three rules:
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 from ticker import money
@@ -16,6 +17,8 @@ from ticker.model import DAY, MINUTE
 
 LENGTH: Final = 1500
 """Minutes kept: 24 hours and one for room to write."""
+MOST: Final = 5000
+"""Samples in one batch: more would hold the event loop, and Redis too."""
 SCALES: Final = 32
 WIDEST: Final = 1 << 58
 
@@ -103,6 +106,21 @@ class Series:
                 if not self.get(minute) and self.put(minute, sample):
                     yield minute, sample
 
+    def merge(self, first: int, samples: Iterable[int]) -> None:
+        """Write the samples of one minute after another from `first` on; where they do not know, ours stay."""
+        samples = list(samples)
+        self._forget_until(max(self._newest, first + (len(samples) - 1) * MINUTE))
+        known = max(0, (self._newest - first) // MINUTE + 1 - LENGTH)
+        for place, sample in enumerate(samples[known:], first // MINUTE + known):
+            if sample:
+                self._samples[place % LENGTH] = sample
+
+    def known(self) -> Iterator[tuple[int, int]]:
+        """Every known minute and its sample, oldest first."""
+        for minute in range(self._newest - (LENGTH - 1) * MINUTE, self._newest + MINUTE, MINUTE):
+            if sample := self.get(minute):
+                yield minute, sample
+
     def missing(self, first: int, last: int) -> list[int]:
         """The unknown minutes from `first` to `last`, both included."""
         return [minute for minute in range(first, last + MINUTE, MINUTE) if not self.get(minute)]
@@ -127,6 +145,8 @@ class History:
         """Market key -> its place in the packed minutes of Redis; given once, kept for good."""
         self._pending: dict[tuple[int, int], int] = {}
         """(minute, slot) -> sample to write."""
+        self._again: Iterator[tuple[tuple[int, int], int]] = iter(())
+        """What else is to be written, since Redis has lost it; made on the way."""
 
     def open(self, key: str) -> None:
         """A market's series is made and given a slot when it is new."""
@@ -143,10 +163,16 @@ class History:
         self._settle()
         return self._series[key]
 
-    def take(self) -> dict[tuple[int, int], int]:
-        """What Redis has not seen, as (minute, slot) -> sample; from here on the caller answers for it."""
+    def take(self, most: int = MOST) -> dict[tuple[int, int], int]:
+        """What Redis has not seen, as (minute, slot) -> sample, and not more of it than it takes at once.
+
+        From here on the caller answers for it; when it is `most`, there may be more.
+        """
         self._settle()
-        taken, self._pending = self._pending, {}
+        taken = dict(islice(self._pending.items(), most))
+        self._pending = dict(islice(self._pending.items(), most, None))
+        for place, sample in islice(self._again, most - len(taken)):
+            taken.setdefault(place, sample)
         return taken
 
     def give_back(self, taken: dict[tuple[int, int], int]) -> None:
@@ -166,20 +192,27 @@ class History:
         self._pending |= {(minute, self.slots[key]): sample for minute, sample in filled.items()}
         return len(filled)
 
-    def load(self, minute: int, packed: bytes) -> None:
-        """Read one packed minute as Redis keeps it: 8 bytes a slot, little-endian."""
-        samples = unpack_minute(packed)
-        for key, slot in self.slots.items():
-            if slot < len(samples) and samples[slot]:
-                self._series.setdefault(key, Series()).put(minute, samples[slot])
+    def adopt(self, slots: dict[str, int]) -> None:
+        """The places that Redis gives to markets are ours from now on; those it does not know come behind them."""
+        self._settle()
+        market = {slot: key for key, slot in self.slots.items()}
+        self.slots, before = dict(slots), self.slots
+        for key in before:
+            self.slots.setdefault(key, len(self.slots))
+        self._pending = {(minute, self.slots[market[slot]]): s for (minute, slot), s in self._pending.items()}
+
+    def load(self, key: str, first: int, samples: Iterable[int]) -> None:
+        """Read what Redis knows of a market, minute after minute from `first` on."""
+        self._series.setdefault(key, Series()).merge(first, samples)
 
     def rewrite(self) -> None:
-        """Everything is to be written again: Redis came back empty."""
+        """Everything is to be written again: Redis has lost it."""
         self._settle()
-        for key, series in self._series.items():
-            for minute in range(series._newest - (LENGTH - 1) * MINUTE, series._newest + MINUTE, MINUTE):  # noqa: SLF001
-                if sample := series.get(minute):
-                    self._pending[minute, self.slots[key]] = sample
+        self._again = (
+            ((minute, self.slots[key]), sample)
+            for key, series in self._series.items()
+            for minute, sample in series.known()
+        )
 
 
 def unpack_minute(packed: bytes) -> "array[int]":

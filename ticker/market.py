@@ -131,16 +131,16 @@ class Prices:
         self._dirty.update(self._watchers)
 
     def restore(self, board: str, rows: Mapping[str, Row], now: Instant) -> None:
-        """Take over the rows that Redis kept: their prices are as old as they say."""
+        """Take over the rows that Redis kept, unless newer prices are known here: they are as old as they say."""
         for symbol, row in rows.items():
             if symbol not in self.rows.get(board, {}) or row.price is None or row.source not in self.exchanges:
                 continue
             self.rows[board][symbol] = row
             stopped, gone = row.reason == "suspended", row.reason == "delisted"
             market = Market(row.source or "", symbol, self.boards[board].quote, "", suspended=stopped, delisted=gone)
-            if self.quotes.get(market.exchange, symbol, market.quote) is not None:
-                continue
-            quote = self.quotes.watch(market)
+            quote = self.quotes.get(market.exchange, symbol, market.quote) or self.quotes.watch(market)
+            if quote.ts >= (row.ts or 0):
+                continue  # what is known here is newer
             quote.price = quote.guard.good = Decimal(row.price)
             quote.ts, quote.received = row.ts or 0, row.received_ts or 0
             age = max(0, now.wall - quote.received)

@@ -128,7 +128,7 @@ class Run:
 
     async def write(self) -> None:
         changed = self.prices.changes(self.clock())
-        samples = self.prices.history.take()
+        samples = self.prices.history.take(10**6)
         await self.store.commit(Batch(self.now, changed, samples, self.prices.history.slots))
 
     def percents(self) -> dict[str, str | None]:

@@ -62,13 +62,36 @@ def test_no_candles_fill_nothing() -> None:
     assert list(Series().fill([], T)) == []
 
 
-def test_a_packed_minute_is_read_by_slot() -> None:
-    history = History()
-    history.slots.update({"a:X/KRW": 0, "a:Y/KRW": 1})
+def test_a_packed_minute_is_samples_by_slot() -> None:
     packed = pack(D("1.5")).to_bytes(8, "little") + pack(D(3)).to_bytes(8, "little") + b"cut"
-    history.load(T, packed)
-    assert unpack(history.series("a:X/KRW").get(T)) == D("1.5")
     assert list(unpack_minute(packed)) == [pack(D("1.5")), pack(D(3))]
+
+
+def test_what_redis_knows_is_read_and_what_it_does_not_know_stays() -> None:
+    history = History()
+    history.open("a:X/KRW")
+    history.put("a:X/KRW", T, D(1))
+    history.put("a:X/KRW", T + MINUTE, D(2))
+    history.adopt({"a:X/KRW": 0})
+    history.load("a:X/KRW", T - MINUTE, [pack(D(7)), 0, pack(D(8)), pack(D(9))])
+    assert [unpack(history.series("a:X/KRW").get(T + at * MINUTE)) for at in range(-2, 4)] == [None, 7, 1, 8, 9, None]
+
+
+def test_what_redis_tells_of_long_ago_is_left_out() -> None:
+    series = Series()
+    series.put(T, pack(D(1)))
+    series.merge(T - 2 * LENGTH * MINUTE, [pack(D(5))] * (2 * LENGTH))
+    assert [len(list(series.known())), unpack(series.get(T))] == [LENGTH, 1]
+
+
+def test_the_places_that_redis_gives_are_taken_over_with_what_is_pending() -> None:
+    history = History()
+    for key in ("a", "b", "c"):
+        history.open(key)
+        history.put(key, T, D(ord(key)))
+    history.adopt({"c": 0, "x": 1})
+    assert history.slots == {"c": 0, "x": 1, "a": 2, "b": 3}
+    assert history.take() == {(T, history.slots[key]): pack(D(ord(key))) for key in ("a", "b", "c")}
 
 
 def test_a_rewrite_holds_every_known_sample() -> None:
@@ -103,3 +126,16 @@ def test_what_could_not_be_written_is_pending_again_unless_newer_came() -> None:
     history.series("a:X/KRW")
     history.give_back(taken)
     assert history.take() == {(T, 0): pack(D(1)), (T + MINUTE, 0): pack(D(2))}
+
+
+def test_a_rewrite_goes_in_parts_and_what_is_new_goes_first() -> None:
+    history = History()
+    history.open("a:X/KRW")
+    history.fill("a:X/KRW", [(T, D(1))], T + 9 * MINUTE)
+    written = history.take()
+    history.rewrite()
+    history.put("a:X/KRW", T + 9 * MINUTE, D(2))
+    parts = [history.take(4) for _ in range(4)]
+    assert [len(part) for part in parts] == [4, 4, 3, 0]
+    assert next(iter(parts[0])) == (T + 9 * MINUTE, 0)
+    assert {**parts[0], **parts[1], **parts[2]} == written | {(T + 9 * MINUTE, 0): pack(D(2))}

@@ -243,6 +243,18 @@ def test_rows_from_redis_are_as_old_as_they_say() -> None:
     assert row(prices, 20_000) == msgspec.structs.replace(kept, decimals=1, state="stale")
 
 
+def test_a_collector_that_takes_over_again_does_not_return_to_the_prices_of_its_first_time() -> None:
+    """Else every row would go back in time until its exchange speaks."""
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0)
+    assert row(prices, 0).price == "100"
+    of_the_other = Row(symbol="BTC", price="101", source="alpha", ts=T + 4_000, received_ts=T + 4_000, state="live")
+    prices.restore("krw", {"BTC": of_the_other}, at(5_000))
+    assert (row(prices, 5_000).price, row(prices, 5_000).ts) == ("101", T + 4_000)
+    prices.restore("krw", {"BTC": msgspec.structs.replace(of_the_other, price="99", ts=T)}, at(5_000))
+    assert (row(prices, 5_000).price, row(prices, 5_000).ts) == ("101", T + 4_000)
+
+
 def test_an_unknown_market_is_not_taken() -> None:
     prices = made("BTC")
     assert prices.tick("alpha", 1, Tick("DOGE", "KRW", D(1), T), at(0)) == "unknown"

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 BEAT_S: Final = 1.0
 HINT_AFTER_S: Final = 5.0
 RETRY_WRITE_S: Final = 0.5
-PATIENCE_MS: Final = LEASE_MS - 2000
-"""Without a written batch for this long the sockets are dropped, before another collector may have the lease."""
+PATIENCE_MS: Final = LEASE_MS - 1500
+"""Without a written batch for this long the sockets are dropped; closing them takes a second at most."""
 
 
 class LeaseLost(Exception):
@@ -75,7 +75,7 @@ class Collector:
         self._next = (boards, exchanges)
         self._reconfigured = asyncio.Event()
         self._written = 0
-        """When a batch was last written, ms of the steady clock."""
+        """When the last batch that was written was sent, ms of the steady clock: the lease is no older."""
 
     async def run(self) -> None:
         """Collect from the live exchanges until cancelled."""
@@ -104,6 +104,7 @@ class Collector:
                         for feed_ in feeds:
                             tasks.create_task(feed_())
                         tasks.create_task(self._beat(), name="beat")
+                        tasks.create_task(self._hold(), name="lease")
                         tasks.create_task(self._until_reconfigured(), name="configuration")
                         await self._write()
                 except* Reconfigured:
@@ -194,6 +195,7 @@ class Collector:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            began = self._clock().mono
             try:
                 accepted = await self._send()
             except Fenced:
@@ -202,8 +204,10 @@ class Collector:
                 await self._endure(error)
             else:
                 self._complaints.well()
-                self._written = self._clock().mono
+                self._written = began
                 self._accept(accepted)
+                if self._outbox.behind:
+                    self._wake.set()
 
     async def _send(self) -> list[str]:
         """Write a batch, and everything there is when Redis has lost some of it."""
@@ -217,13 +221,17 @@ class Collector:
                 self._outbox.everything()
 
     async def _endure(self, error: BaseException) -> None:
-        """A batch could not be written: again in a second, until the lease may have ended."""
+        """A batch could not be written: again in a moment."""
         self.write_errors += 1
         self._complaints.failed(error)
-        if self._clock().mono - self._written > PATIENCE_MS:
-            raise LeaseLost("redis has not taken a batch for too long")
         await asyncio.sleep(RETRY_WRITE_S)
         self._wake.set()
+
+    async def _hold(self) -> None:
+        """Stop in time, before the lease may have ended, however long Redis takes to fail."""
+        while (left := self._written + PATIENCE_MS - self._clock().mono) > 0:  # noqa: ASYNC110 - it moves on meanwhile
+            await asyncio.sleep(left / 1000)
+        raise LeaseLost("redis has not taken a batch for too long")
 
     def _accept(self, accepted: Iterable[str]) -> None:
         for accept in accepted:

@@ -5,6 +5,7 @@ from typing import Final
 
 from prometheus_client import Histogram
 
+from ticker.history import MOST
 from ticker.market import Prices
 from ticker.model import Board, Instant, Row
 from ticker.report import Report
@@ -38,6 +39,8 @@ class Outbox:
         self._store = store
         self._clock = clock
         self._unsent: dict[str, dict[str, Row]] = {name: {} for name in boards}
+        self.behind = False
+        """More waits than one batch may hold."""
 
     def everything(self) -> None:
         """Redis came back empty: all there is has to be written again."""
@@ -55,6 +58,7 @@ class Outbox:
             self._unsent[name].update({row.symbol: row for row in rows})
         sent, self._unsent = self._unsent, {name: {} for name in self._boards}
         samples = history.take()
+        self.behind = len(samples) >= MOST
         judge = self._prices.judge
         holds = judge.holds if judge.changed else None
         judge.changed = False

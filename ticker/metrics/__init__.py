@@ -3,7 +3,9 @@
 `docs/monitoring.md` tells what each is good for.
 """
 
-from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable_created_metrics
+import asyncio
+
+from prometheus_client import CollectorRegistry, Gauge, Info, ProcessCollector, disable_created_metrics
 from prometheus_client.registry import Collector as Source
 
 from ticker import __version__
@@ -18,5 +20,7 @@ def registry(*parts: Source) -> CollectorRegistry:
     for part in parts:
         made.register(part)
     ProcessCollector(namespace="ticker", registry=made)
+    tasks = Gauge("ticker_process_tasks", "Tasks of the event loop.", registry=made)
+    tasks.set_function(lambda: len(asyncio.all_tasks()))
     Info("ticker_build", "The version that runs.", registry=made).info({"version": __version__})
     return made

@@ -18,6 +18,14 @@ CHANNEL: Final = f"{PREFIX}updates"
 SILENCE_S: Final = 3.0
 """A subscription that brings nothing for this long is dead: the collector speaks every second."""
 OWN_FIELDS: Final = {"revision", "ts"}
+BOARD: Final = """
+local out = {}
+for i, kind in ipairs({'board', 'frozen', 'editor'}) do
+  out[i] = redis.call('HGETALL', 'ticker:v1:' .. kind .. ':' .. ARGV[1])
+end
+return out
+"""
+"""A script and no transaction: a full Redis refuses everything in a transaction, reading too."""
 SERIES: Final = """
 local out = {}
 for minute = tonumber(ARGV[2]), tonumber(ARGV[3]), 60000 do
@@ -120,12 +128,10 @@ async def read_report(redis: Redis) -> Report:
 
 async def read_board(redis: Redis, name: str) -> BoardState:
     """A board with its editor's decisions, read at one moment; frozen rows replace the moving ones."""
-    async with redis.pipeline(transaction=True) as together:
-        for kind in ("board", "frozen", "editor"):
-            together.hgetall(f"{PREFIX}{kind}:{name}")
-        moving, frozen, editor = [
-            {text(key): raw(value) for key, value in fields.items()} for fields in await together.execute()
-        ]
+    answer = await redis.register_script(BOARD)(args=[name])
+    moving, frozen, editor = [
+        {text(key): raw(value) for key, value in zip(flat[::2], flat[1::2], strict=True)} for flat in answer
+    ]
     state = _board_state(frozen or moving)
     state.frozen = bool(frozen)
     state.notice = text(editor["notice"]) if editor.get("notice") else None

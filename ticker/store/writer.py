@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import struct
 import uuid
+from array import array
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
@@ -11,7 +12,7 @@ import msgspec
 import orjson
 from redis.exceptions import RedisError
 
-from ticker.history import LENGTH, History, minute_of
+from ticker.history import LENGTH, History, minute_of, unpack_minute
 from ticker.model import MINUTE, BoardState, Held, Row
 from ticker.report import Report
 from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, raw, text
@@ -80,6 +81,8 @@ if redis.call('GET', 'ticker:v1:lease') == ARGV[1] then redis.call('DEL', 'ticke
 return 1
 """
 LEASE_MS: Final = 4000
+AT_ONCE: Final = 100
+"""Minutes that are read from Redis together."""
 
 
 Claim: TypeAlias = Literal["taken", "held", "empty"]
@@ -124,8 +127,11 @@ class Writer(Connection):
         """The time of the last batch that Redis has surely taken."""
 
     async def claim(self, now: int) -> Claim:
-        """Try to become the one collector that may write; the lease lasts four seconds from each batch on."""
-        answer = await self._claim(args=[now, self._name, LEASE_MS])
+        """Try to become the one collector that may write; the lease lasts four seconds from each batch on.
+
+        The fence only ever grows, also where Redis was emptied and the clock set back.
+        """
+        answer = await self._claim(args=[max(now, int(self._fence or 0) + 1), self._name, LEASE_MS])
         if answer is None:
             return "taken"
         self._fence, existed = answer
@@ -138,16 +144,19 @@ class Writer(Connection):
             await self._release(args=[self._name])
 
     async def load(self, history: History, now: int) -> None:
-        """Read slots and the samples of the last 24 hours into a history."""
-        for key, slot in (await self._redis.hgetall(f"{PREFIX}slots")).items():
-            history.slots[text(key)] = int(slot)
+        """Read slots and the samples of the last 24 hours into a history; others get their turn meanwhile."""
+        slots = await self._redis.hgetall(f"{PREFIX}slots")
+        history.adopt({text(key): int(slot) for key, slot in slots.items()})
         beat = int(await self._redis.get(f"{PREFIX}heartbeat") or now)  # its minute was cut short: not to be trusted
         first = minute_of(now) - (LENGTH - 1) * MINUTE
-        minutes = range(first, max(first + MINUTE, minute_of(min(beat, now))), MINUTE)
-        keys = [f"{PREFIX}minute:{minute}" for minute in minutes]
-        for packed, minute in zip(await self._redis.mget(keys), minutes, strict=True):
-            if packed:
-                history.load(minute, raw(packed))
+        keys = [f"{PREFIX}minute:{at}" for at in range(first, max(first + MINUTE, minute_of(min(beat, now))), MINUTE)]
+        minutes: list[array[int]] = []
+        for at in range(0, len(keys), AT_ONCE):
+            answer = await self._redis.mget(keys[at : at + AT_ONCE])
+            minutes += [unpack_minute(raw(packed or b"")) for packed in answer]
+        for key, slot in history.slots.items():
+            history.load(key, first, [minute[slot] if slot < len(minute) else 0 for minute in minutes])
+            await asyncio.sleep(0)
 
     async def board(self, name: str) -> BoardState:
         """The rows that the last collector left."""

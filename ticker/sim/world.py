@@ -57,6 +57,8 @@ WON: Final = {"KRW": Decimal(1), "USD": Decimal(1113), "USDT": Decimal(1117)}
 """Won for one unit of a currency, in the article's month."""
 FIGURES: Final = 5
 """Digits after the first one of a price whose exchange has no table of steps."""
+NEAR: Final = (0.99, 1.01)
+"""Price over its home; beyond these a walk is drawn back."""
 MINUTES: Final = DAY // MINUTE
 QUIET: Final = 7
 """One minute in this many has no trade."""
@@ -69,6 +71,7 @@ class Coin:
         self.exchange = exchange
         self.symbol = symbol
         self.code = f"KRW-{symbol}"
+        self._table = [(Decimal(least), Decimal(step)) for least, step in EXCHANGES[exchange].tick_table]
         self.price = price // self.step(price) * self.step(price)
         self.ts = start
         self._home = self.price
@@ -86,18 +89,17 @@ class Coin:
 
     def step(self, price: Decimal) -> Decimal:
         """The price step of the exchange at this price."""
-        table = EXCHANGES[self.exchange].tick_table
-        plain = Decimal(1).scaleb(price.adjusted() - FIGURES)
-        return next((Decimal(step) for least, step in table if price >= Decimal(least)), plain)
+        for least, step in self._table:
+            if price >= least:
+                return step
+        return Decimal(1).scaleb(price.adjusted() - FIGURES)
 
     def trade(self, now: int) -> None:
         """The next trade: a few steps up or down, drawn home when it has strayed; at the same price when frozen."""
         if not self._frozen:
-            home = self._home / self.price - 1
-            steps = self._chance.choice((-2, -1, -1, 0, 1, 1, 2)) + (1 if home > Decimal("0.01") else 0)
-            self.price = max(
-                self.step(self.price), self.price + (steps - (home < Decimal("-0.01"))) * self.step(self.price)
-            )
+            step, strayed = self.step(self.price), float(self.price) / float(self._home)
+            steps = self._chance.choice((-2, -1, -1, 0, 1, 1, 2)) + (strayed < NEAR[0]) - (strayed > NEAR[1])
+            self.price = max(step, self.price + steps * step)
         self.ts = now
         self._live[now - now % MINUTE] = self.price
         self.due = now + round(self._chance.expovariate(1 / 1200)) + 150

@@ -1,12 +1,13 @@
 """One Chromium for the ring, and servers a test may break."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.browser.speaker import Speaker
+from tests.program import Program, free_port, until
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -18,6 +19,22 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture(scope="session")
+def proxy_port() -> int:
+    """Where an nginx may stand before the frozen program, which knows itself by that address."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def frozen(tmp_path_factory: pytest.TempPathFactory, proxy_port: int) -> Iterator[Program]:
+    """The real program with the article's rows, their percents known."""
+    address = f"http://127.0.0.1:{proxy_port}/quotes"
+    with Program(tmp_path_factory.mktemp("frozen"), "demo", "--frozen", server__public_url=address) as program:
+        program.ready()
+        until(lambda: all(row["change_pct"] for row in program.rows("article").values()), program)
+        yield program
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

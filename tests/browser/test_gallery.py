@@ -5,15 +5,14 @@ import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from html import unescape
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.nginx import NGINX, Nginx
 from tests.browser.test_sidebar import ROWS, until
-from tests.program import Program, free_port
-from tests.program import until as happens
+from tests.program import Program
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
@@ -53,30 +52,31 @@ SNIPPETS: dict[str, tuple[str, Host]] = {
 
 
 @pytest.fixture(scope="module")
-def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+def nginx(tmp_path_factory: pytest.TempPathFactory, frozen: Program, proxy_port: int) -> Iterator[Nginx]:
     if NGINX is None:
         pytest.skip("nginx is missing: apt-get install nginx-light")
-    folder: Path = tmp_path_factory.mktemp("gallery")
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/quotes"
-    with (
-        Program(folder, "demo", "--frozen", server__public_url=address) as program,
-        Nginx(folder / "nginx", port, program.port) as made,
-    ):
-        program.ready()
-        happens(lambda: all(row["change_pct"] for row in program.rows("article").values()), program)
+    with Nginx(tmp_path_factory.mktemp("nginx"), proxy_port, frozen.port) as made:
         yield made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def copied(browser: Browser, nginx: Nginx) -> dict[str, str]:
+    """Every snippet as the gallery writes it after two choices."""
+    page = await browser.new_page()
+    await page.goto(f"{nginx.url}/")
+    await expect(page.locator("#preview").locator(ROWS)).to_have_count(23)
+    await page.get_by_label("최대 개수").fill("7")
+    await page.get_by_label("바탕").select_option("dark")
+    await expect(page.locator("#preview").locator(ROWS)).to_have_count(7)
+    found = {key: await page.locator(f"#{key}").inner_text() for key, _ in SNIPPETS.values()}
+    await page.close()
+    return found
+
+
 @pytest.mark.parametrize("name", SNIPPETS)
-async def test_a_snippet_works_as_it_is_copied(tab: Page, nginx: Nginx, name: str) -> None:
+async def test_a_snippet_works_as_it_is_copied(tab: Page, nginx: Nginx, copied: dict[str, str], name: str) -> None:
     key, host = SNIPPETS[name]
-    await tab.goto(f"{nginx.url}/")
-    await expect(tab.locator("#preview").locator(ROWS)).to_have_count(23)
-    await tab.get_by_label("최대 개수").fill("7")
-    await tab.get_by_label("바탕").select_option("dark")
-    await expect(tab.locator("#preview").locator(ROWS)).to_have_count(7)
-    snippet = await tab.locator(f"#{key}").inner_text()
+    snippet = copied[key]
     assert nginx.url in snippet
     sockets: list[str] = []
     tab.on("websocket", lambda socket: sockets.append(socket.url))

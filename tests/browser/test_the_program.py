@@ -24,22 +24,18 @@ async def moved(page: Page, before: list[str]) -> bool:
     return False
 
 
-async def test_the_articles_rows_are_readable_with_scripts_off(browser: Browser, tmp_path: Path) -> None:
-    with Program(tmp_path, "demo", "--frozen") as program:
-        await asyncio.to_thread(program.ready)
-        while any(r["change_pct"] is None for r in program.rows("article").values()):  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.1)
-        context = await browser.new_context(java_script_enabled=False)
-        page = await context.new_page()
-        await page.goto(f"{program.url}/embed/article")
-        rows = await prices(page)
-        assert len(rows) == 23
-        assert rows[0].split() == ["비트코인", "57,895,000", "+3.79%"]
-        assert rows[1].split() == ["이더리움", "1,914,000", "+5.8%"]
-        text = await page.inner_text("body")
-        assert "* 24시간 변동률 기준 · 빗썸 시세" in text
-        assert "투자 판단의 책임은 이용자에게 있습니다." in text
-        await context.close()
+async def test_the_articles_rows_are_readable_with_scripts_off(browser: Browser, frozen: Program) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{frozen.url}/embed/article")
+    rows = await prices(page)
+    assert len(rows) == 23
+    assert rows[0].split() == ["비트코인", "57,895,000", "+3.79%"]
+    assert rows[1].split() == ["이더리움", "1,914,000", "+5.8%"]
+    text = await page.inner_text("body")
+    assert "* 24시간 변동률 기준 · 빗썸 시세" in text
+    assert "투자 판단의 책임은 이용자에게 있습니다." in text
+    await context.close()
 
 
 async def test_the_sidebar_moves_and_survives_a_restart_of_the_server(tab: Page, tmp_path: Path) -> None:

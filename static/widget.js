@@ -467,7 +467,7 @@ function mount(host) {
     const [, , rowTag, nameTag, cellTag] = FORMS[form];
     const name = make(nameTag, 'name', '\xa0');
     if (form === 'list') name.scope = 'row';
-    const node = make(rowTag, 'row', name, ...columns.map((column) => make(cellTag, column)));
+    const node = make(rowTag, 'row', name, ...columns.map((column) => make(cellTag, column, '\xa0')));
     if (symbol) node.dataset.symbol = symbol;
     return node;
   }

@@ -1,6 +1,5 @@
 """The sidebar on the pages of others: strict policies, frames, old encodings, quirks, the gallery's snippets."""
 
-import asyncio
 from base64 import b64encode
 from hashlib import sha384
 
@@ -204,8 +203,10 @@ async def test_the_snippets_of_the_gallery_work_as_they_are(tab: Page, speaker: 
     await tab.get_by_label("최대 개수").fill("7")
     await tab.get_by_label("바탕").select_option("dark")
     await expect(tab.locator("#preview").locator(ROWS)).to_have_count(7)
-    await asyncio.sleep(0)
     element, frame = await tab.locator("#element").inner_text(), await tab.locator("#iframe").inner_text()
+    assert 'sandbox="allow-scripts"' in frame
+    await tab.get_by_label("종목 링크").fill("https://example.com/{symbol}")
+    await expect(tab.locator("#iframe")).to_contain_text('sandbox="allow-scripts allow-popups"')
     await host(tab, speaker, f"<!doctype html>{element}")
     await expect(tab.locator(ROWS)).to_have_count(7)
     await expect(tab.locator(".ct")).to_have_attribute("data-theme", "dark")

@@ -89,6 +89,33 @@ async def test_an_element_without_markup_builds_the_same_table(tab: Page, speake
     assert await table(tab) == wanted
 
 
+@pytest.mark.parametrize("form", ["list", "strip", "card"])
+async def test_an_element_without_markup_reserves_its_height(tab: Page, speaker: Speaker, form: str) -> None:
+    """What a reader sees before the server has answered is as high as what comes then."""
+    height = "document.querySelector('crypto-ticker').offsetHeight"
+    speaker.closed_ways = {"stream", "events", "snapshot"}
+    await host(tab, speaker, f"{ELEMENT.replace('interval', f'form={form} limit=7 interval')}<p>after</p>")
+    await until(lambda: tab.evaluate(f"{height} > 0"))
+    reserved = await tab.evaluate(height)
+    await expect(tab.locator(".ct")).to_have_css("visibility", "hidden")
+    speaker.closed_ways = set()
+    await tab.reload()
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,895,000")
+    assert abs(await tab.evaluate(height) - reserved) <= 2
+
+
+async def test_a_page_is_told_when_the_prices_are_there(tab: Page, speaker: Speaker) -> None:
+    listen = (
+        "<script>addEventListener('ticker-ready', event => (window.ready ??= []).push(event.detail.board))</script>"
+    )
+    await host(tab, speaker, listen + ELEMENT)
+    await until(lambda: tab.evaluate("window.ready?.length === 1"))
+    await speaker.announce()
+    await speaker.push(BTC={"price": "57900000"})
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,900,000")
+    assert await tab.evaluate("ready") == ["article"]
+
+
 async def test_one_socket_for_every_element_of_a_board(tab: Page, speaker: Speaker) -> None:
     await host(tab, speaker, ELEMENT + '<crypto-ticker board="article" form="strip"></crypto-ticker>' * 3)
     await expect(tab.locator(ROWS)).to_have_count(23 * 4)

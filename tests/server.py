@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import make_board
 from ticker.model import Board, BoardState, Held, Row
-from ticker.report import Incident, Report, SourceReport
+from ticker.report import Incident, Leg, Legs, Report, SourceReport
 from ticker.serve import door
 from ticker.serve.hub import Hub
 from ticker.serve.status import Known
@@ -61,10 +61,10 @@ class Files:
         return [Held(T, "upbit", "BTC", "1", "2")]
 
     async def known(self) -> Known:
-        leg = {"price": "1380", "source": "upbit", "ts": T}
+        leg = Leg("1380", "upbit", T)
         report = Report(
             {"upbit": SourceReport("live", T, 7, 1)},
-            {"krw": {"rate": leg, "abroad": {"BTC": leg, "ETH": None}}},
+            {"krw": Legs(leg, {"BTC": leg, "ETH": None})},
             [
                 Incident(T, "source", "bithumb", board="krw", symbols=["BTC", "ETH"], to="upbit"),
                 Incident(T, "reconnect", "bithumb", last_ts=T + 1000, times=3),

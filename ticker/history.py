@@ -35,8 +35,8 @@ def pack(price: Decimal) -> int:
 
 
 def unpack(sample: int) -> Decimal | None:
-    """The price of a sample; None for an unknown minute."""
-    return Decimal(sample // SCALES).scaleb(-(sample % SCALES)) if sample else None
+    """The price of a sample; None for an unknown minute, and for what no price is packed as."""
+    return Decimal(sample // SCALES).scaleb(-(sample % SCALES)) if sample > 0 else None
 
 
 def minute_of(ms: int) -> int:
@@ -151,8 +151,12 @@ class History:
     def open(self, key: str) -> None:
         """A market's series is made and given a slot when it is new."""
         if key not in self.slots:
-            self.slots[key] = len(self.slots)
+            self.slots[key] = self._free_slot()
         self._series.setdefault(key, Series())
+
+    def _free_slot(self) -> int:
+        """Behind all others, never one that was left out of Redis: somebody's samples may lie there."""
+        return max(self.slots.values(), default=-1) + 1
 
     def put(self, key: str, minute: int, price: Decimal | None) -> None:
         """The last price of a minute, so far; None: it is unknown."""
@@ -198,7 +202,7 @@ class History:
         market = {slot: key for key, slot in self.slots.items()}
         self.slots, before = dict(slots), self.slots
         for key in before:
-            self.slots.setdefault(key, len(self.slots))
+            self.slots.setdefault(key, self._free_slot())
         self._pending = {(minute, self.slots[market[slot]]): s for (minute, slot), s in self._pending.items()}
 
     def load(self, key: str, first: int, samples: Iterable[int]) -> None:

@@ -6,15 +6,26 @@ since the Unix epoch in UTC. `None` always means unknown, never zero.
 
 import re
 from decimal import Decimal
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 SYMBOL: Final = re.compile(r"[A-Z0-9]{1,12}")
 """What a symbol looks like; use `fullmatch`."""
 
 MINUTE: Final = 60_000
 DAY: Final = 86_400_000
+
+Symbol: TypeAlias = Annotated[str, Meta(pattern=rf"\A{SYMBOL.pattern}\Z")]
+PriceText: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{1,40}(\.[0-9]{1,60})?\Z")]
+PercentText: TypeAlias = Annotated[str, Meta(pattern=r"\A-?[0-9]{1,40}(\.[0-9]{1,60})?\Z")]
+Name: TypeAlias = Annotated[str, Meta(pattern=r"\A[a-z0-9_-]{1,32}\Z")]
+"""Of an exchange or a board."""
+Word: TypeAlias = Annotated[str, Meta(max_length=40)]
+Time: TypeAlias = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]
+"""Milliseconds since the epoch, until the year 2100."""
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+"""A number that JSON carries everywhere."""
 
 State: TypeAlias = Literal["live", "stale", "held", "closed", "pending"]
 Basis: TypeAlias = Literal["history", "exchange"]
@@ -97,34 +108,35 @@ Event: TypeAlias = Tick | Reply | Refused | Goodbye | Suspension
 class Row(Struct, frozen=True, gc=False):
     """What a reader sees of one symbol; the object of CONTRACT section 3 without `name`, which depends on the language.
 
+    What its types say is checked where rows come from outside: from Redis, and from a server.
     The field order is the wire's. `premium_pct` is left out unless the board asks for it.
     """
 
-    symbol: str
-    price: str | None = None
-    decimals: int = 0
-    change_pct: str | None = None
-    ref: str | None = None
-    ref_ts: int | None = None
+    symbol: Symbol
+    price: PriceText | None = None
+    decimals: Annotated[int, Meta(ge=0, le=60)] = 0
+    change_pct: PercentText | None = None
+    ref: PriceText | None = None
+    ref_ts: Time | None = None
     basis: Basis | None = None
-    source: str | None = None
-    ts: int | None = None
-    received_ts: int | None = None
+    source: Name | None = None
+    ts: Time | None = None
+    received_ts: Time | None = None
     state: State = "pending"
-    reason: str | None = None
-    premium_pct: str | UnsetType | None = UNSET
+    reason: Word | None = None
+    premium_pct: PercentText | UnsetType | None = UNSET
 
 
 class Held(Struct):
     """One price that was not believed at once, as `/v1/holds` tells it."""
 
-    ts: int
-    source: str
-    symbol: str
-    price: str
-    last_good: str
-    released_ts: int | None = None
-    outcome: str | None = None
+    ts: Time
+    source: Name
+    symbol: Symbol
+    price: PriceText
+    last_good: PriceText
+    released_ts: Time | None = None
+    outcome: Word | None = None
     """confirmed (by another exchange), repeated, rejected (the price came back), accepted (by an editor)."""
 
 

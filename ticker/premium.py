@@ -4,11 +4,12 @@
 exchange; no figure is ever assumed, and without a fresh price for each leg there is no premium.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from ticker import money
 from ticker.model import Board, Instant
 from ticker.quotes import Quote, Quotes
+from ticker.report import Leg, Legs
 
 DOLLAR: Final = "USDT"
 
@@ -30,11 +31,11 @@ class Premium:
             return None
         return money.plain(money.percent(quote.price, abroad.price * rate.price))
 
-    def legs(self, now: Instant) -> dict[str, Any]:
+    def legs(self, now: Instant) -> Legs:
         """Which prices the premiums of now are made of: the rate, and the price abroad of each symbol."""
         rate = self._first(self._board.sources, DOLLAR, self._board.quote, now)
         abroad = {symbol: self._first(self._board.premium, symbol, DOLLAR, now) for symbol in self._board.symbols}
-        return {"rate": _leg(rate), "abroad": {symbol: _leg(quote) for symbol, quote in abroad.items()}}
+        return Legs(_leg(rate), {symbol: _leg(quote) for symbol, quote in abroad.items()})
 
     def _first(self, exchanges: tuple[str, ...], symbol: str, currency: str, now: Instant) -> Quote | None:
         for exchange in exchanges:
@@ -44,7 +45,7 @@ class Premium:
         return None
 
 
-def _leg(quote: Quote | None) -> dict[str, Any] | None:
+def _leg(quote: Quote | None) -> Leg | None:
     if quote is None or quote.price is None:
         return None
-    return {"price": money.plain(quote.price), "source": quote.market.exchange, "ts": quote.ts}
+    return Leg(money.plain(quote.price), quote.market.exchange, quote.ts)

@@ -1,8 +1,10 @@
 """What the collector tells of itself, on its way through Redis to `/v1/status`: the values only."""
 
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
+
+from ticker.model import Count, Name, PriceText, Symbol, Time, Word
 
 Kind: TypeAlias = Literal["reconnect", "source", "hold"]
 
@@ -10,38 +12,54 @@ Kind: TypeAlias = Literal["reconnect", "source", "hold"]
 class SourceReport(Struct):
     """How one exchange is doing."""
 
-    state: str = "down"
-    last_tick_ts: int | None = None
-    ticks: int = 0
+    state: Word = "down"
+    last_tick_ts: Time | None = None
+    ticks: Count = 0
     """Prices accepted since the collector started."""
-    reconnects: int = 0
+    reconnects: Count = 0
     """Connections lost, or not opened, since the collector started."""
 
 
 class Incident(Struct):
     """Something an editor may have noticed; what does not belong to its kind is None."""
 
-    ts: int
+    ts: Time
     kind: Kind
-    source: str
+    source: Name
     """reconnect: whose connection was lost; source: who was shown before; hold: whose price it was."""
-    last_ts: int | None = None
+    last_ts: Time | None = None
     """When it happened the last time (`times` > 1), or when it was over."""
-    times: int = 1
-    board: str | None = None
-    symbols: list[str] = field(default_factory=list)
-    to: str | None = None
+    times: Count = 1
+    board: Name | None = None
+    symbols: list[Symbol] = field(default_factory=list)
+    to: Name | None = None
     """Who is shown since."""
-    price: str | None = None
-    last_good: str | None = None
-    outcome: str | None = None
+    price: PriceText | None = None
+    last_good: PriceText | None = None
+    outcome: Word | None = None
+
+
+class Leg(Struct):
+    """One price a premium is made of."""
+
+    price: PriceText
+    source: Name
+    ts: Time
+
+
+class Legs(Struct):
+    """What the premiums of a board are made of."""
+
+    rate: Leg | None = None
+    """A dollar coin in the board's currency."""
+    abroad: dict[Symbol, Leg | None] = field(default_factory=dict)
 
 
 class Report(Struct):
     """Everything the collector tells once a second."""
 
-    sources: dict[str, SourceReport] = field(default_factory=dict)
-    premium: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By board: the legs (`premium.Premium.legs`)."""
+    sources: dict[Name, SourceReport] = field(default_factory=dict)
+    premium: dict[str, Legs] = field(default_factory=dict)
+    """By board."""
     incidents: list[Incident] = field(default_factory=list)
     """Reconnects and changes of source, newest first."""

@@ -6,6 +6,7 @@ from tests.conftest import make_board, make_exchange, make_market
 from ticker.listing import choose, wanted_of
 from ticker.market import Prices
 from ticker.model import DAY, Instant, Market, Tick
+from ticker.report import Leg
 
 D = Decimal
 T = 1_790_000_000_000
@@ -109,8 +110,8 @@ def test_the_premium_is_the_formulas_and_unknown_when_a_leg_is_stale() -> None:
     prices.tick("gamma", 1, Tick("BTC", "USDT", D("42981.09"), T), at(2))
     assert premium(3) == "5.37"
     legs = prices.premiums["krw"].legs(at(3))
-    assert legs["rate"] == {"price": "1297", "source": "alpha", "ts": T}
-    assert legs["abroad"]["BTC"] == {"price": "42981.09", "source": "gamma", "ts": T}
+    assert legs.rate == Leg("1297", "alpha", T)
+    assert legs.abroad["BTC"] == Leg("42981.09", "gamma", T)
     prices.tick("alpha", 1, Tick("BTC", "KRW", D(58_740_000), T + 15_000), at(15_000))
     assert premium(15_002) == "5.37"
     assert premium(15_003) is None

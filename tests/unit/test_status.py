@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import make_board
 from tests.specification import check
 from ticker.model import BoardState, Held, Row
-from ticker.report import Incident, Report, SourceReport
+from ticker.report import Incident, Leg, Legs, Report, SourceReport
 from ticker.serve.query import spoken
 from ticker.serve.status import Known, told
 from ticker.sidebar.status_page import STYLE, page
@@ -108,12 +108,11 @@ def test_incidents_and_holds_are_told_together_newest_first() -> None:
 
 
 def test_the_premiums_legs_are_told_with_venue_and_time() -> None:
-    leg = {"price": "1380.5", "source": "upbit", "ts": T}
-    premium = {"krw": {"rate": leg, "abroad": {"BTC": leg | {"source": "binance"}, "ETH": None}}}
+    premium = {"krw": Legs(Leg("1380.5", "upbit", T), {"BTC": Leg("1380.5", "binance", T), "ETH": None})}
     answer = tell(board(), report=Report(FINE.report.sources, premium))
     assert [(one["symbol"], one["source"]) for one in answer["premium"][0]["abroad"]] == [("BTC", "binance")]
     assert "1 USDT = 1,380.5 (업비트," in page(answer, {"krw": BOARD}, "ko")
-    none = tell(board(), report=Report(FINE.report.sources, {"krw": {"rate": None, "abroad": {}}}))
+    none = tell(board(), report=Report(FINE.report.sources, {"krw": Legs()}))
     assert "USDT 시세가 없어" in page(none, {"krw": BOARD}, "ko")
 
 

@@ -79,9 +79,9 @@ class Node:
                     await self._take(update)
 
     async def _take(self, update: Update) -> None:
-        if update.fence < self._fence:
+        if update.fence < self._fence and not self._silent:
             return  # the last words of a collector that has been replaced
-        replaced, self._fence = update.fence > self._fence, update.fence
+        replaced, self._fence = update.fence != self._fence, update.fence
         if update.edited or replaced:  # whoever writes now may count from elsewhere
             await self._read_all()
         if update.edited:

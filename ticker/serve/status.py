@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ticker.exchanges import EXCHANGES
 from ticker.model import Board, BoardState, Held, Row, State
-from ticker.report import Incident, Report, SourceReport
+from ticker.report import Incident, Legs, Report, SourceReport
 
 MOST_INCIDENTS: Final = 20
 STATES: Final[tuple[State, ...]] = get_args(State)
@@ -65,7 +65,7 @@ def _state(
 
 def _board(board: Board, state: BoardState) -> dict[str, Any]:
     rows = [state.rows.get(symbol) or Row(symbol=symbol) for symbol in board.symbols if symbol not in state.hidden]
-    dated = sorted((row for row in rows if row.state in DATED and row.ts is not None), key=lambda row: row.ts or 0)
+    dated = sorted((row for row in rows if row.state in DATED and row.source and row.ts), key=lambda row: row.ts or 0)
     counts = Counter(row.state for row in rows)
     return {
         "board": board.name,
@@ -114,10 +114,9 @@ def _hold(hold: Held) -> Incident:
     )
 
 
-def _premium(board: str, legs: Mapping[str, Any]) -> dict[str, Any]:
-    abroad: Mapping[str, Any] = legs.get("abroad") or {}
+def _premium(board: str, legs: Legs) -> dict[str, Any]:
     return {
         "board": board,
-        "rate": legs.get("rate"),
-        "abroad": [{"symbol": symbol} | leg for symbol, leg in abroad.items() if leg],
+        "rate": msgspec.to_builtins(legs.rate),
+        "abroad": [{"symbol": symbol} | msgspec.to_builtins(leg) for symbol, leg in legs.abroad.items() if leg],
     }

@@ -100,8 +100,8 @@ class Connection:
 
 
 def text(answer: bytes | str) -> str:
-    """What Redis answered, as text."""
-    return answer if isinstance(answer, str) else answer.decode()
+    """What Redis answered, as text, whatever bytes somebody put there."""
+    return answer if isinstance(answer, str) else answer.decode(errors="replace")
 
 
 def raw(answer: bytes | str) -> bytes:

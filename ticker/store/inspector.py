@@ -16,4 +16,4 @@ class Inspector(Connection):
     async def heartbeat(self) -> int | None:
         """When a collector last spoke, ms since the epoch."""
         answer = await self._redis.get(f"{PREFIX}heartbeat")
-        return int(answer) if answer else None
+        return int(answer) if answer and answer.isdigit() else None

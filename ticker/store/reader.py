@@ -2,26 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
 
 import msgspec
 from redis.asyncio import Redis
 
 from ticker.history import minute_of, ref_minute, unpack_minute
-from ticker.model import MINUTE, BoardState, Held, Row
+from ticker.model import MINUTE, BoardState, Count, Held, Row, Time
 from ticker.report import Report
+from ticker.store.checked import COUNTS, HIGHEST_SLOT, Checked
 from ticker.store.complaints import Complaints
-from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, client, raw, text
+from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, client, raw
 
 CHANNEL: Final = f"{PREFIX}updates"
+SLOTS: Final = f"{PREFIX}slots"
 SILENCE_S: Final = 3.0
 """A subscription that brings nothing for this long is dead: the collector speaks every second."""
-OWN_FIELDS: Final = {"revision", "ts"}
 BOARD: Final = """
 local out = {}
 for i, kind in ipairs({'board', 'frozen', 'editor'}) do
-  out[i] = redis.call('HGETALL', 'ticker:v1:' .. kind .. ':' .. ARGV[1])
+  out[i] = redis.pcall('HGETALL', 'ticker:v1:' .. kind .. ':' .. ARGV[1])
 end
 return out
 """
@@ -37,34 +38,30 @@ end
 return table.concat(out)
 """
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
 
 
 class BoardUpdate(msgspec.Struct, frozen=True):
     """What one batch changed on one board."""
 
-    revision: int
-    ts: int
+    revision: Count
+    ts: Time
     rows: list[Row]
 
 
 class Update(msgspec.Struct, frozen=True):
     """One message of the channel; without boards it only says that the collector lives."""
 
-    fence: int
-    ts: int
+    fence: Count
+    ts: Time
     boards: dict[str, BoardUpdate] = {}
     edited: bool = False
     """An editor changed a board: read them again."""
 
 
 UPDATES: Final = msgspec.json.Decoder(Update)
-ROWS: Final = msgspec.json.Decoder(Row)
 REPORT: Final = msgspec.json.Decoder(Report)
 HOLDS: Final = msgspec.json.Decoder(list[Held])
-SYMBOLS: Final = msgspec.json.Decoder(frozenset[str])
 
 
 class Reader(Connection):
@@ -72,11 +69,12 @@ class Reader(Connection):
 
     def __init__(self, url: str, *, persistent: bool = False) -> None:
         super().__init__(url, persistent=persistent)
+        self._checked = Checked(log)
         self._series = self._redis.register_script(SERIES)
 
     async def board(self, name: str) -> BoardState:
         """A board as it stands, with what an editor decided about it."""
-        return await read_board(self._redis, name)
+        return await read_board(self._redis, name, self._checked)
 
     async def kept(self, names: Iterable[str]) -> list[str]:
         """Those of these boards that somebody has written here."""
@@ -84,19 +82,21 @@ class Reader(Connection):
 
     async def report(self) -> Report:
         """What the collector last told of itself."""
-        return await read_report(self._redis)
+        return await read_report(self._redis, self._checked)
 
     async def holds(self) -> list[Held]:
         """The last prices that were not believed at once, newest first."""
-        return _decoded(HOLDS, await self._redis.get(f"{PREFIX}holds")) or []
+        key = f"{PREFIX}holds"
+        return self._checked.decoded("key", key, HOLDS, await self._checked.asked(key, self._redis.get(key))) or []
 
     async def samples(self, market: str, now: int) -> list[tuple[int, int]]:
         """The samples of one market over the last 24 hours as (minute start, sample), unknown minutes 0."""
-        slot = await self._redis.hget(f"{PREFIX}slots", market)
-        if slot is None:
+        answer = await self._checked.asked(SLOTS, self._redis.hget(SLOTS, market))
+        slot = self._checked.decoded("slot", market, COUNTS, answer)
+        if slot is None or slot > HIGHEST_SLOT:
             return []
         first, last = ref_minute(now), minute_of(now) - MINUTE
-        packed = await self._series(args=[int(slot), first, last])
+        packed = await self._series(args=[slot, first, last])
         return list(zip(range(first, last + MINUTE, MINUTE), unpack_minute(raw(packed)), strict=False))
 
     async def updates(self) -> AsyncIterator[Update | None]:
@@ -114,51 +114,21 @@ class Reader(Connection):
                         if message["type"] == "subscribe":
                             complaints.well()
                             yield None
-                        elif (update := _decoded(UPDATES, message["data"])) is not None:
+                        elif update := self._checked.decoded("message", CHANNEL, UPDATES, message["data"]):
                             yield update
             except FAILURES as error:
                 complaints.failed(error)
                 await asyncio.sleep(TIMEOUT_S)
 
 
-async def read_report(redis: Redis) -> Report:
+async def read_report(redis: Redis, checked: Checked) -> Report:
     """What the collector last told of itself; nothing when it never did."""
-    return _decoded(REPORT, await redis.get(f"{PREFIX}status")) or Report()
+    key = f"{PREFIX}status"
+    return checked.decoded("key", key, REPORT, await checked.asked(key, redis.get(key))) or Report()
 
 
-async def read_board(redis: Redis, name: str) -> BoardState:
-    """A board with its editor's decisions, read at one moment; frozen rows replace the moving ones."""
+async def read_board(redis: Redis, name: str, checked: Checked) -> BoardState:
+    """A board with its editor's decisions, read at one moment."""
     answer = await redis.register_script(BOARD)(args=[name])
-    moving, frozen, editor = [
-        {text(key): raw(value) for key, value in zip(flat[::2], flat[1::2], strict=True)} for flat in answer
-    ]
-    state = _board_state(frozen or moving)
-    state.frozen = bool(frozen)
-    state.notice = text(editor["notice"]) if editor.get("notice") else None
-    state.hidden = SYMBOLS.decode(editor.get("hidden", b"[]"))
-    if frozen and editor.get("revision", b"").isdigit():
-        state.revision, state.ts = int(editor["revision"]), int(editor["ts"])
-    return state
-
-
-def _board_state(fields: Mapping[str, bytes]) -> BoardState:
-    state = BoardState(revision=int(fields.get("revision", 0)), ts=int(fields.get("ts", 0)))
-    for name, line in fields.items():
-        if name in OWN_FIELDS:
-            continue
-        try:
-            row = ROWS.decode(line)
-        except msgspec.MsgspecError as error:
-            log.warning("row %r in redis left out: %s", name[:40], str(error)[:200])
-            continue
-        state.rows[row.symbol] = row
-    return state
-
-
-def _decoded(decoder: msgspec.json.Decoder[T], answer: Any) -> T | None:
-    """What lies in Redis, if anything does and it can be read."""
-    try:
-        return decoder.decode(answer) if answer else None
-    except msgspec.MsgspecError as error:
-        log.warning("%s in redis left out: %s", decoder.type, str(error)[:200])
-        return None
+    moving, frozen, editor = [checked.fields(name, fields) for fields in answer]
+    return checked.board(name, moving, frozen, editor)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import struct
 import uuid
 from array import array
@@ -15,8 +16,11 @@ from redis.exceptions import RedisError
 from ticker.history import LENGTH, History, minute_of, unpack_minute
 from ticker.model import MINUTE, BoardState, Held, Row
 from ticker.report import Report
+from ticker.store.checked import TIMES, Checked
 from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, raw, text
-from ticker.store.reader import read_board, read_report
+from ticker.store.reader import SLOTS, read_board, read_report
+
+log = logging.getLogger(__name__)
 
 PATCH: Final = struct.Struct("<qiq")
 """One sample on its way: minute, slot, price as `history.pack` makes it."""
@@ -25,13 +29,17 @@ local p = 'ticker:v1:'
 local stored = redis.call('GET', p .. 'fence')
 if not stored then return redis.error_reply('EMPTY') end
 if stored ~= ARGV[1] then return redis.error_reply('FENCED') end
-local beat = tonumber(redis.call('GET', p .. 'heartbeat') or '0')
+local beat = tonumber(redis.call('GET', p .. 'heartbeat')) or 0
 if beat < tonumber(ARGV[10]) then return redis.error_reply('EMPTY') end  -- it lost what it had taken
 local now = tonumber(ARGV[2])
 local parts = {}
 for name, rows in pairs(cjson.decode(ARGV[3])) do
   local key = p .. 'board:' .. name
-  local revision = redis.call('HINCRBY', key, 'revision', 1)
+  local revision = redis.pcall('HINCRBY', key, 'revision', 1)
+  if type(revision) == 'table' then  -- somebody wrote there what is no number
+    redis.call('DEL', key)
+    return redis.error_reply('EMPTY')
+  end
   local texts = {}
   for i = 1, #rows, 2 do
     redis.call('HSET', key, rows[i], rows[i + 1])
@@ -71,7 +79,9 @@ local p = 'ticker:v1:'
 local holder = redis.call('GET', p .. 'lease')
 if holder and holder ~= ARGV[2] then return false end
 local stored = redis.call('GET', p .. 'fence')
-local fence = string.format('%d', math.max(tonumber(stored or '0') + 1, tonumber(ARGV[1])))
+local before = tonumber(stored) or 0
+if not (before < 2 ^ 52) then before = 0 end  -- no collector's number
+local fence = string.format('%d', math.max(before + 1, tonumber(ARGV[1])))
 redis.call('SET', p .. 'lease', ARGV[2], 'PX', ARGV[3])
 redis.call('SET', p .. 'fence', fence)
 return {fence, stored and 1 or 0}
@@ -81,6 +91,7 @@ if redis.call('GET', 'ticker:v1:lease') == ARGV[1] then redis.call('DEL', 'ticke
 return 1
 """
 LEASE_MS: Final = 4000
+HEARTBEAT: Final = f"{PREFIX}heartbeat"
 AT_ONCE: Final = 100
 """Minutes that are read from Redis together."""
 
@@ -117,6 +128,7 @@ class Writer(Connection):
 
     def __init__(self, url: str, *, persistent: bool = False) -> None:
         super().__init__(url, persistent=persistent)
+        self._checked = Checked(log)
         self._commit = self._redis.register_script(COMMIT)
         self._claim = self._redis.register_script(CLAIM)
         self._release = self._redis.register_script(RELEASE)
@@ -145,26 +157,27 @@ class Writer(Connection):
 
     async def load(self, history: History, now: int) -> None:
         """Read slots and the samples of the last 24 hours into a history; others get their turn meanwhile."""
-        slots = await self._redis.hgetall(f"{PREFIX}slots")
-        history.adopt({text(key): int(slot) for key, slot in slots.items()})
-        beat = int(await self._redis.get(f"{PREFIX}heartbeat") or now)  # its minute was cut short: not to be trusted
+        slots = await self._checked.asked(SLOTS, self._redis.hgetall(SLOTS))
+        history.adopt(self._checked.slots(slots or {}))
+        answer = await self._checked.asked(HEARTBEAT, self._redis.get(HEARTBEAT))
+        beat = self._checked.decoded("key", HEARTBEAT, TIMES, answer) or now  # its minute was cut short: not trusted
         first = minute_of(now) - (LENGTH - 1) * MINUTE
         keys = [f"{PREFIX}minute:{at}" for at in range(first, max(first + MINUTE, minute_of(min(beat, now))), MINUTE)]
         minutes: list[array[int]] = []
         for at in range(0, len(keys), AT_ONCE):
-            answer = await self._redis.mget(keys[at : at + AT_ONCE])
-            minutes += [unpack_minute(raw(packed or b"")) for packed in answer]
+            packed = await self._redis.mget(keys[at : at + AT_ONCE])
+            minutes += [unpack_minute(raw(minute or b"")) for minute in packed]
         for key, slot in history.slots.items():
             history.load(key, first, [minute[slot] if slot < len(minute) else 0 for minute in minutes])
             await asyncio.sleep(0)
 
     async def board(self, name: str) -> BoardState:
         """The rows that the last collector left."""
-        return await read_board(self._redis, name)
+        return await read_board(self._redis, name, self._checked)
 
     async def report(self) -> Report:
         """What the last collector told of itself."""
-        return await read_report(self._redis)
+        return await read_report(self._redis, self._checked)
 
     async def commit(self, batch: Batch) -> list[str]:
         """Write one batch and tell the servers; returns `SYMBOL/QUOTE` of held prices an editor believes.

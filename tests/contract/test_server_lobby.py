@@ -216,7 +216,7 @@ async def test_the_head_of_an_event_stream_comes_alone() -> None:
 
 async def test_draining_says_goodbye_to_all_and_answers_the_rest() -> None:
     async with (
-        serving(drain_s=0.2) as node,
+        serving(drain_s=20) as node,  # a second for each of the two readers
         connect(f"{node.ws}/krw") as client,
         aiohttp.ClientSession() as session,
         session.get(f"{node.url}/v1/events/krw") as stream,

@@ -46,10 +46,9 @@ def _until(attempt: Callable[[], None]) -> None:
 
 
 @contextlib.contextmanager
-def server(folder: Path, name: str, port: int, rate: float, *more: object) -> Iterator[int]:
-    """One of the servers compared, on the first core; its process id."""
-    command = [folder / name] if name == "limit" else [sys.executable, HERE / "servers.py", name]
-    words = [str(word) for word in ("taskset", "-c", "0", *command, port, rate, *more) if word != ""]
+def running(*command: object, port: int) -> Iterator[int]:
+    """A server on the first core, once it listens; its process id. It begins to push when the readers are there."""
+    words = ["taskset", "-c", "0", *(str(word) for word in command if word != "")]
     process = subprocess.Popen(words, env=os.environ | {"WAIT": "for the readers"})
     try:
         _until(lambda: socket.create_connection(("127.0.0.1", port), timeout=2).close())
@@ -59,11 +58,40 @@ def server(folder: Path, name: str, port: int, rate: float, *more: object) -> It
         process.wait()
 
 
-def load(folder: Path, port: int, path: str, readers: int, seconds: float, pid: int, *more: object) -> dict[str, Any]:
-    """What the readers' client says after `seconds`; it has the second core."""
+@contextlib.contextmanager
+def server(folder: Path, name: str, port: int, rate: float, *more: object) -> Iterator[int]:
+    """One of the servers compared."""
+    command = [folder / name] if name == "limit" else [sys.executable, HERE / "servers.py", name]
+    with running(*command, port, rate, *more, port=port) as pid:
+        yield pid
+
+
+def load_command(
+    folder: Path, port: int, path: str, readers: int, seconds: float, pid: int, *more: object
+) -> list[str]:
+    """The readers' client; it has the second core."""
     command = ["taskset", "-c", "1", folder / "load", port, path, readers, seconds, pid, *more]
-    done = subprocess.run([str(part) for part in command], capture_output=True, check=True, timeout=180)
-    return dict(orjson.loads(done.stdout))
+    return [str(part) for part in command]
+
+
+def told_by(readers: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What the readers' client says when it is through."""
+    told, _ = readers.communicate(timeout=180)
+    if readers.returncode:
+        raise subprocess.CalledProcessError(readers.returncode, readers.args)
+    return dict(orjson.loads(told))
+
+
+def load(folder: Path, port: int, path: str, readers: int, seconds: float, pid: int, *more: object) -> dict[str, Any]:
+    """What the readers' client says after `seconds`."""
+    command = load_command(folder, port, path, readers, seconds, pid, *more)
+    return told_by(subprocess.Popen(command, stdout=subprocess.PIPE))
+
+
+def before_others(command: list[str]) -> list[str]:
+    """The command, run before what `go_first` put first, where that is allowed."""
+    first = os.sched_getscheduler(0) == os.SCHED_RR
+    return ["chrt", "--rr", "2", *command] if first else command
 
 
 def write(name: str, result: dict[str, Any]) -> None:

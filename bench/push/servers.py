@@ -72,13 +72,14 @@ def whole(symbol: str, number: int) -> Row:
     price, ref = int(float(ARTICLE[symbol][0]) * 1000), int(float(ARTICLE[symbol][0]) * 970)
     more = {"ref": f"{ref}", "ref_ts": stamp // 60_000 * 60_000 - 86_400_000, "basis": "history", "source": "upbit"}
     moved, percent = f"{price + chance.randrange(price // 50)}", f"{chance.uniform(-9, 9):.2f}"
-    return Row(symbol, moved, 0, percent, state="live", ts=stamp - chance.randrange(900), received_ts=stamp, **more)
+    return Row(symbol, moved, 0, percent, state="live", ts=stamp, received_ts=stamp, **more)
 
 
-async def ticker(port: int, rate: float) -> None:
+async def ticker(port: int, rate: float, server: Server | None = None) -> None:
     rows = int(sys.argv[4]) if len(sys.argv) > 4 else 0
     symbols = tuple(ARTICLE)[: rows or 1]
-    settings = Settings(server=Server(port=port, flush_ms=0, max_clients=19_000, handshakes_per_s=1_000_000))
+    most = Server(port=port, flush_ms=0, max_clients=19_000, handshakes_per_s=1_000_000)
+    settings = Settings(server=server or most)
     title, names = {"ko": "시세", "en": "Prices"}, {symbol: name(symbol) for symbol in symbols}
     hub = Hub({"krw": Board("krw", "KRW", symbols, ("upbit",), title, names)}, settings.server)
     hub.replace("krw", BoardState(1, 1, {symbol: whole(symbol, 0) for symbol in symbols}))

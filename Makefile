@@ -4,7 +4,7 @@ BIN := .venv/bin
 DIST := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-widget bench-flood release-widget release docs reference test-release test-fuzz test-clients test-web check format lock test-system clean
+.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-readers bench-widget bench-flood release-widget release docs reference test-release test-fuzz test-clients test-web check format lock test-system clean
 
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,13 +30,16 @@ test: setup test-system check ## Everything: unit, contract, end to end, browser
 test-faults: setup test-system ## Every fault the program promises to survive
 	$(BIN)/pytest -q tests/faults
 
-bench: bench-ingest bench-push bench-widget bench-flood ## Every benchmark, written to bench/results
+bench: bench-ingest bench-push bench-readers bench-widget bench-flood ## Every benchmark, written to bench/results
 
 bench-ingest: setup ## Prices in, beside cryptofeed and ccxt.pro (installed into .bench-peers)
 	@PYTHONPATH=. $(BIN)/python bench/ingest/run.py
 
 bench-push: setup ## What a delivery costs beside peers, interleaved (gcc, two cores)
 	@PYTHONPATH=. $(BIN)/python bench/push/run.py
+
+bench-readers: setup ## What readers cost in other ways, a tick's way to them, storms, snapshots (gcc, wrk, nginx)
+	@for one in figures latency storm snapshot; do PYTHONPATH=. $(BIN)/python bench/push/$$one.py || exit 1; done
 
 bench-flood: setup ## 2,000 markets of 18 simulated exchanges at 5,000 ticks a second
 	@PYTHONPATH=. $(BIN)/python bench/flood.py

@@ -6,6 +6,7 @@ As in run.py: the server on one core, the readers (C) on the other, three rounds
 Written to bench/results/figures.json.
 """
 
+import contextlib
 import statistics
 import sys
 import tempfile
@@ -26,6 +27,8 @@ class Scene(NamedTuple):
     size: int = 0
     deflate: bool = False
     seconds: float = 3
+    timed: bool = False
+    """It is about time: it runs before other work on the machine, where that is allowed."""
 
 
 SCENES = {
@@ -36,9 +39,9 @@ SCENES = {
         Scene("websockets-uvloop", 5000, 0.1, seconds=1),
     ],
     "10,000 readers, 5 updates a second": [
-        Scene("limit", 10_000, 5, seconds=4),
-        Scene("ticker", 10_000, 5, seconds=4),
-        Scene("websockets-uvloop", 10_000, 5, seconds=4),
+        Scene("limit", 10_000, 5, seconds=4, timed=True),
+        Scene("ticker", 10_000, 5, seconds=4, timed=True),
+        Scene("websockets-uvloop", 10_000, 5, seconds=4, timed=True),
     ],
     "23 rows, plain and compressed": [
         Scene("ticker", 3000, 20, size=23),
@@ -49,7 +52,8 @@ SCENES = {
 
 def play(folder: Path, scene: Scene, port: int) -> dict[str, Any]:
     more = ["deflate"] if scene.deflate else []
-    with harness.server(folder, scene.server, port, scene.rate, scene.size or "") as pid:
+    first = harness.before_others() if scene.timed else contextlib.nullcontext()
+    with first, harness.server(folder, scene.server, port, scene.rate, scene.size or "") as pid:
         return harness.load(folder, port, "/v1/stream/krw", scene.readers, scene.seconds, pid, "start", *more)
 
 

@@ -22,10 +22,18 @@ def build(folder: Path) -> None:
         subprocess.run(["gcc", "-O2", "-Wall", "-o", folder / name, HERE / f"{name}.c"], check=True)
 
 
-def go_first() -> None:
-    """Before other work on this machine, where that is allowed: for what needs little of it and is about time."""
-    with contextlib.suppress(PermissionError):
+@contextlib.contextmanager
+def before_others() -> Iterator[None]:
+    """Run before other work on this machine, where that is allowed: for what needs little of it and is about time."""
+    try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def wait_for(port: int, path: str) -> None:
@@ -69,8 +77,9 @@ def server(folder: Path, name: str, port: int, rate: float, *more: object) -> It
 def load_command(
     folder: Path, port: int, path: str, readers: int, seconds: float, pid: int, *more: object
 ) -> list[str]:
-    """The readers' client; it has the second core."""
-    command = ["taskset", "-c", "1", folder / "load", port, path, readers, seconds, pid, *more]
+    """The readers' client; it has the second core, and its clock comes first there."""
+    first = ["chrt", "--rr", "2"] if os.sched_getscheduler(0) == os.SCHED_RR else []
+    command = [*first, "taskset", "-c", "1", folder / "load", port, path, readers, seconds, pid, *more]
     return [str(part) for part in command]
 
 
@@ -86,12 +95,6 @@ def load(folder: Path, port: int, path: str, readers: int, seconds: float, pid: 
     """What the readers' client says after `seconds`."""
     command = load_command(folder, port, path, readers, seconds, pid, *more)
     return told_by(subprocess.Popen(command, stdout=subprocess.PIPE))
-
-
-def before_others(command: list[str]) -> list[str]:
-    """The command, run before what `go_first` put first, where that is allowed."""
-    first = os.sched_getscheduler(0) == os.SCHED_RR
-    return ["chrt", "--rr", "2", *command] if first else command
 
 
 def write(name: str, result: dict[str, Any]) -> None:

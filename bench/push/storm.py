@@ -113,7 +113,7 @@ def measure(folder: Path, name: str, port: int) -> dict[str, Any]:
     own = [sys.executable, __file__]
     with harness.running(*own, "serve", port, RATE, ROWS, port=port) as pid:
         load = harness.load_command(folder, port, "/v1/stream/krw", READERS, SECONDS, pid, "start")
-        readers = subprocess.Popen(harness.before_others(load), stdout=subprocess.PIPE)
+        readers = subprocess.Popen(load, stdout=subprocess.PIPE)
         time.sleep(1.5)  # they are there, and the clock runs
         storm = name != "quiet" and subprocess.Popen(
             ["taskset", "-c", "1", *own, "disturb", name, str(port)], stdout=subprocess.PIPE, text=True
@@ -124,9 +124,8 @@ def measure(folder: Path, name: str, port: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    harness.go_first()
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in DISTURBANCES}
-    with tempfile.TemporaryDirectory() as made:
+    with tempfile.TemporaryDirectory() as made, harness.before_others():
         harness.build(Path(made))
         for number in range(ROUNDS):
             for place, name in enumerate(DISTURBANCES):

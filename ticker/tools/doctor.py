@@ -202,8 +202,8 @@ async def _answers(url: str, expected: bytes) -> bool:
 
 
 def descriptors(server: Server) -> Finding:
-    """Each reader is an open file."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    """Each reader is an open file; a server takes as many as the hard limit lets it."""
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = server.max_clients + SPARE_FILES
     if limit == resource.RLIM_INFINITY or limit >= needed:
         return Finding("ok", "open files", f"{limit} are enough for {server.max_clients} readers a process")

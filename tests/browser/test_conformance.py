@@ -132,7 +132,7 @@ class Widget:
         return bool(await self._page.evaluate("window.feed?.status == 'live' && !feed.stale"))
 
     async def gave_up(self) -> bool:
-        refused, before = await self._page.evaluate("[feed.status == 'refused', dials.length]")
+        refused, before = await self._page.evaluate("[window.feed?.status == 'refused', dials.length]")
         await self._page.clock.run_for(120_000 if refused else 1_000)
         return bool(refused and await self._page.evaluate("dials.length") == before)
 

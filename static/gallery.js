@@ -69,5 +69,5 @@ async function copy({ target }) {
 form.addEventListener('input', show);
 form.addEventListener('submit', (event) => event.preventDefault());
 document.addEventListener('click', copy);
-ticker.addEventListener('ticker-ready', () => write(chosen()));
+new ResizeObserver(() => write(chosen())).observe(ticker);
 show();

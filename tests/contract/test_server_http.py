@@ -111,7 +111,7 @@ async def test_the_body_changes_only_with_a_row_or_the_board(node: Node, session
 async def test_filters(node: Node, session: aiohttp.ClientSession) -> None:
     some = await told(session, f"{node.url}/v1/snapshot?symbols=XRP,BTC&lang=en&utm=x&symbols=ETH")
     assert (some["title"], [r["symbol"] for r in some["rows"]]) == ("Prices", ["BTC", "XRP"])
-    everything = await told(session, f"{node.url}/v1/snapshot/krw?symbols=&callback=x")
+    everything = await told(session, f"{node.url}/v1/snapshot/krw?symbols=&callback=x&interval_ms=fast")
     assert len(everything["rows"]) == 3
 
 

@@ -73,11 +73,11 @@ class Lobby:
     def _admission(
         self, board: str | None, parameters: Mapping[str, str], headers: Mapping[str, str], peer: str
     ) -> Admission:
-        wish = query.wish(self._hub.configured, board, parameters)
+        wish, interval = query.wish(self._hub.configured, board, parameters), query.interval_of(parameters)
         address = client_of(peer, headers.get("x-forwarded-for", ""), self._hub.server.trusted_proxies)
         origin = origin_of(headers, peer, self._hub.server)
         self._check(origin, address)
-        key = self._hub.key(wish.board, wish.symbols, wish.interval_ms)
+        key = self._hub.key(wish.board, wish.symbols, interval)
         try:
             self._hub.make_room(key)
         except Busy:

@@ -48,18 +48,17 @@ class Refusal(Exception):
 
 
 class Wish(Struct, frozen=True):
-    """A board, some of its symbols (None: all), a language, an interval (None: the server's own)."""
+    """A board, some of its symbols (None: all), a language."""
 
     board: str
     symbols: tuple[str, ...] | None = None
     language: Language = "ko"
-    interval_ms: int | None = None
 
 
 def wish(boards: Mapping[str, Board], name: str | None, query: Mapping[str, str]) -> Wish:
     """The wish in an address; without a name the first configured board. Other parameters are ignored."""
     board = board_of(boards, name)
-    return Wish(board.name, _symbols(board, query.get("symbols")), language_of(query), _interval(query))
+    return Wish(board.name, _symbols(board, query.get("symbols")), language_of(query))
 
 
 def board_of(boards: Mapping[str, Board], name: str | None) -> Board:
@@ -94,6 +93,11 @@ def _weight(part: str) -> float:
     return -float(q[1]) if q else -1.0
 
 
+def interval_of(query: Mapping[str, str]) -> int | None:
+    """`?interval_ms=` of a stream; None: the server's own."""
+    return whole(query, "interval_ms", LONGEST_INTERVAL_MS)
+
+
 def symbol_of(board: Board, symbol: str) -> str:
     """A symbol of this board."""
     if symbol not in board.names:
@@ -120,10 +124,6 @@ def _symbols(board: Board, text: str | None) -> tuple[str, ...] | None:
     for symbol in wanted:
         symbol_of(board, symbol)
     return tuple(symbol for symbol in board.symbols if symbol in set(wanted))
-
-
-def _interval(query: Mapping[str, str]) -> int | None:
-    return whole(query, "interval_ms", LONGEST_INTERVAL_MS)
 
 
 def sorted_out(board: Board, symbols: Iterable[object]) -> tuple[tuple[str, ...], list[str]]:

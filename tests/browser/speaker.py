@@ -236,8 +236,7 @@ class Speaker:
     async def _file(self, request: web.Request) -> web.Response:
         found = ASSETS[request.match_info["file"]]
         headers = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-        kind = found.content_type.partition(";")[0]
-        return web.Response(body=found.body, headers=headers, content_type=kind)
+        return web.Response(body=found.body, headers=headers, content_type=found.content_type)
 
     async def _page(self, request: web.Request) -> web.Response:
         text = self.pages.get(request.path)

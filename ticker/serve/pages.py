@@ -93,9 +93,7 @@ class Pages:
         if found is None:
             raise Refusal("not_found", "there is nothing at this address")
         caching = "public, max-age=31536000, immutable" if found.immutable else "public, max-age=300"
-        snapshot = Snapshot(found.body)
-        content_type = found.content_type.partition(";")[0]
-        return cached(request, snapshot, content_type, HEADERS | {"Cache-Control": caching})
+        return cached(request, found, found.content_type, HEADERS | {"Cache-Control": caching})
 
     def _page_headers(self) -> dict[str, str]:
         ancestors = " ".join(self._hub.server.frame_ancestors)

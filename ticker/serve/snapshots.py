@@ -1,6 +1,7 @@
 """The JSON snapshot of each board, made once per change and kept as the very bytes of an HTTP answer."""
 
 import gzip
+import hashlib
 from collections import Counter
 from email.utils import formatdate
 from functools import cached_property, lru_cache
@@ -10,7 +11,6 @@ import orjson
 
 from ticker.model import Language
 from ticker.serve import wire
-from ticker.serve.assets import etag
 from ticker.serve.head import is_known
 from ticker.serve.hub import Hub
 
@@ -25,7 +25,6 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 JSON: Final = {"Content-Type": "application/json"}
-LEVEL: Final = 5
 
 
 @lru_cache(maxsize=1)
@@ -37,14 +36,18 @@ def date_of(second: int) -> bytes:
 class Snapshot:
     """One body and the answers made of it, each in two parts with the date between them."""
 
+    level = 5
+    """How hard it is compressed."""
+
     def __init__(self, body: bytes) -> None:
         self.body = body
-        self.etag = etag(body)
+        self.etag = f'W/"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
+        """A weak tag of the content, the same on every node."""
 
     @cached_property
     def gzipped(self) -> bytes:
         """The body compressed."""
-        return gzip.compress(self.body, LEVEL, mtime=0)
+        return gzip.compress(self.body, self.level, mtime=0)
 
     def is_known(self, tags: str) -> bool:
         """Whether somebody who has these tags has it already."""

@@ -172,7 +172,6 @@ function makeLink(base, board) {
     drop(line);
     if (serving) return climbLater();
     if (dialled) return;
-    askedAt = 0;
     refused = [1002, 1007, 1008, 1009].includes(code) || (!filtered && code >= 400 && code < 429);
     if (refused) feed.status = 'refused';
     else dueAt = now() + (code === 4029 ? 60_000 : wait || 0) + nextWait();
@@ -199,8 +198,10 @@ function makeLink(base, board) {
       users.add(user);
       setTimeout(() => {
         // Only now, together with every other element that came in the same turn.
-        if (!users.size || asleep || refused || dialled || dueAt < Infinity) return;
-        if (!serving || (kind < 2 && serving.query !== query())) dial();
+        if (!users.size || asleep || refused || dueAt < Infinity) return;
+        if ((dialled ?? serving)?.query === query()) return;
+        kind = serving?.kind ?? kind;
+        dial();
       });
     },
     leave(user) {
@@ -304,6 +305,7 @@ let sheet;
 
 const ownPage = () => document.body.classList.contains('ct-page');
 const pick = (value, allowed) => (allowed.includes(value) ? value : allowed[0]);
+const whole = (value, low, high) => Math.min(Math.max(value | 0, low), high);
 const list = (text) => text?.match(/\w+/g) ?? [];
 
 /** A new element with our class, and the same name as its part for the publisher's own style. */
@@ -411,8 +413,8 @@ function mount(host) {
     columns = list(attr('columns')).filter((column) => cells[column]);
     if (!columns[0]) columns = list(FORMS[form][0]);
     symbols = list(attr('symbols'));
-    limit = form === 'card' ? 1 : +attr('limit') || symbols.length || undefined;
-    const interval = Math.min(+attr('interval') || (navigator.connection?.saveData ? 5000 : 1000), 30_000);
+    limit = form === 'card' ? 1 : whole(attr('limit'), 0, 1000) || symbols.length || undefined;
+    const interval = whole(attr('interval'), 0, 30_000) || (navigator.connection?.saveData ? 5000 : 1000);
     options = { server: attr('server'), board: attr('board'), lang, symbols: symbols[0] && symbols, interval };
     return {
       form,
@@ -508,7 +510,7 @@ function mount(host) {
     const used = new Set(rows.map((row) => row.source));
     const sources = Object.keys(board.sources);
     main = sources.find((source) => used.has(source)) ?? sources[0];
-    newest = Math.max(...rows.map((row) => row.ts));
+    newest = Math.max(0, ...rows.map((row) => row.ts));
     const body = find('rows');
     const nodes = rows.map(paintRow);
     if ([...body.children].some((node, i) => node !== nodes[i]) || nodes[body.children.length]) body.replaceChildren(...nodes);
@@ -643,7 +645,7 @@ function fitFrame({ data, source, origin }) {
   for (const frame of document.querySelectorAll('iframe')) {
     if (frame.contentWindow !== source || data?.type !== 'ticker-height' || !frame.src.startsWith(`${HOME}/embed/`)) continue;
     const opaque = frame.sandbox.length && !frame.sandbox.contains('allow-same-origin');
-    if (origin === (opaque ? 'null' : new URL(HOME).origin)) frame.height = Math.min(Math.max(data.height | 0, 40), 4000);
+    if (origin === (opaque ? 'null' : new URL(HOME).origin)) frame.height = whole(data.height, 40, 4000);
   }
 }
 

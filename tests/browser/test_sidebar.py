@@ -170,6 +170,43 @@ async def test_without_websockets_server_sent_events_and_without_them_polling(ta
     await expect(tab.locator(row("BTC"))).to_contain_text("57,930,000")
 
 
+@pytest.mark.parametrize("closed", [set(), {"stream", "events"}], ids=["websocket", "polling"])
+async def test_whoever_comes_while_others_connect_is_asked_for_too(
+    tab: Page, speaker: Speaker, closed: set[str]
+) -> None:
+    """By websocket the second comes during the first one's handshake, by polling after its first answer."""
+    speaker.closed_ways = closed
+    await host(tab, speaker, "<!doctype html>")
+    await tab.evaluate(
+        """async () => {
+            const { connect } = await import('/widget.js');
+            const first = connect({ board: 'article', symbols: ['BTC'] });
+            const next = () => new Promise(done => setTimeout(done));
+            await next();
+            while (POLLED && !first.feed.board) await next();
+            connect({ board: 'article', symbols: ['ETH'] });
+        }""".replace("POLLED", "true" if closed else "false")
+    )
+    way = "snapshot" if closed else "stream"
+    await until(lambda: f"/v1/{way}/article?lang=ko&interval_ms=1000&symbols=BTC,ETH" in speaker.asked)
+
+
+@pytest.mark.parametrize("wish", ['limit="-1"', 'limit="2.5"', 'limit="1e9"', 'interval="-5"', 'interval="0.5"'])
+async def test_a_number_that_is_none_hangs_nobody(tab: Page, speaker: Speaker, wish: str) -> None:
+    await host(tab, speaker, ELEMENT.replace('interval="200"', wish))
+    await expect(tab.locator(ROWS).first).to_contain_text("57,895,000")
+    assert [path for path in speaker.asked if path.startswith("/v1/stream") and "interval_ms=1000" in path]
+
+
+async def test_a_coin_that_an_editor_hides_leaves_the_page_and_the_notice_comes(tab: Page, speaker: Speaker) -> None:
+    await host(tab, speaker, ELEMENT.replace("interval", 'symbols="BTC" interval'))
+    await expect(tab.locator(ROWS)).to_have_count(1)
+    speaker.state.hidden, speaker.state.notice = frozenset({"BTC"}), "점검 중입니다."
+    await speaker.announce()
+    await expect(tab.locator(".ct-notice")).to_have_text("점검 중입니다.")
+    await expect(tab.locator(ROWS)).to_have_count(0)
+
+
 async def test_the_websocket_is_returned_to(tab: Page, speaker: Speaker) -> None:
     speaker.closed_ways = {"stream"}
     await tab.clock.install()

@@ -37,8 +37,8 @@ RESULTS: Final = Path(__file__).parent / "results"
 COINS: Final = {f"Q{i:03}": (str(1000 + 137 * i), "1") for i in range(112)}
 """On each of the 18 exchanges: 2,016 markets."""
 RATE: Final = 5_000
-BURST: Final = 2 * RATE
-"""What a pause of the machine kept back comes all the same, as fast as it goes, two seconds' trades at most."""
+BURST: Final = RATE
+"""What a pause of the machine kept back comes all the same, as fast as it goes, a second's trades at most."""
 SECONDS: Final = 60
 ROUNDS: Final = 3
 """Of which the best counts: the machine may be shared."""

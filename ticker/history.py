@@ -214,7 +214,7 @@ class History:
         self._settle()
         self._again = (
             ((minute, self.slots[key]), sample)
-            for key, series in self._series.items()
+            for key, series in list(self._series.items())  # more markets may come while it is written
             for minute, sample in series.known()
         )
 

@@ -139,3 +139,18 @@ def test_a_rewrite_goes_in_parts_and_what_is_new_goes_first() -> None:
     assert [len(part) for part in parts] == [4, 4, 3, 0]
     assert next(iter(parts[0])) == (T + 9 * MINUTE, 0)
     assert {**parts[0], **parts[1], **parts[2]} == written | {(T + 9 * MINUTE, 0): pack(D(2))}
+
+
+def test_a_market_that_is_new_while_the_others_are_written_again_breaks_nothing() -> None:
+    history = History()
+    history.open("a:X/KRW")
+    for minute in range(6):
+        history.put("a:X/KRW", T + minute * MINUTE, D(1))
+    history.take()
+    history.rewrite()
+    first = history.take(3)
+    history.open("a:Y/KRW")
+    history.put("a:Y/KRW", T, D(7))
+    rest = history.take()
+    assert len(first) == 3
+    assert rest == {(T + minute * MINUTE, 0): pack(D(1)) for minute in range(3, 6)} | {(T, 1): pack(D(7))}

@@ -12,7 +12,7 @@ from ticker.history import History, minute_of, ref_minute, unpack
 from ticker.judge import Judge
 from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Suspension, Tick
 from ticker.premium import Premium
-from ticker.quotes import RETURN_AFTER, Quote, Quotes
+from ticker.quotes import Quote, Quotes
 
 SKEW: Final = 5_000
 """A trade that lies further in the future than this carries the time of its arrival instead."""
@@ -79,11 +79,14 @@ class Prices:
             self.roll(now)
         quote.link.epoch = epoch
         quote.link.delivered(now)
+        quote.heard_at = now.mono
         if tick.ts is not None:
             quote.link.dated(tick.ts, now)
         ts = tick.ts if tick.ts is not None and tick.ts <= now.wall + SKEW else now.wall
-        if epoch != quote.epoch and ts < quote.ts:
-            quote.epoch = epoch  # the older trade is dropped, but from here on this connection's order rules
+        if epoch != quote.epoch:
+            quote.floor = quote.ts
+        if ts < quote.floor <= now.wall + SKEW:  # a floor of the future is our own clock's, which was set back since
+            quote.epoch = epoch
             return "older"
         if (tick.price != quote.price or quote.held is not None) and not self.judge.believes(quote, tick.price, now):
             self._dirty.add(quote.pair)
@@ -143,9 +146,8 @@ class Prices:
                 continue  # what is known here is newer
             quote.price = quote.guard.good = Decimal(row.price)
             quote.ts, quote.received = row.ts or 0, row.received_ts or 0
-            age = max(0, now.wall - quote.received)
-            quote.link.last_data = max(quote.link.last_data or 0, now.mono - age)
-            quote.link.good_since = now.mono - RETURN_AFTER
+            quote.heard_at = now.mono - max(0, now.wall - quote.received)
+            quote.link.restored(quote.heard_at, now)
             self._dirty.add(quote.pair)
 
     # -- what readers see ---------------------------------------------------------------------------------------------

@@ -79,6 +79,11 @@ class Link:
             self.good_since = now.mono
         self.last_data, self.last_wall, self.cut_at = now.mono, now.wall, None
 
+    def restored(self, at: int, now: Instant) -> None:
+        """The last collector had data from it then: before this machine was started where that is below zero."""
+        self.last_data = at if self.last_data is None else max(self.last_data, at)
+        self.good_since = min(at, now.mono - RETURN_AFTER, now.mono if self.good_since is None else self.good_since)
+
     def fresh(self, now: Instant) -> bool:
         """It delivered within the silence that is normal for it, and has not been cut for long."""
         if self.last_data is None or now.mono - self.last_data > self.silence:
@@ -96,7 +101,9 @@ class Quote:
     __slots__ = (
         "absent_since",
         "epoch",
+        "floor",
         "guard",
+        "heard_at",
         "held",
         "key",
         "link",
@@ -123,7 +130,11 @@ class Quote:
         self.price: Decimal | None = None
         self.ts = 0
         self.received = 0
+        self.heard_at: int | None = None
+        """When its connection last told of it, believed or not, ms of the steady clock."""
         self.epoch = -1
+        self.floor = 0
+        """The time of the newest trade of earlier connections."""
         self.ref: tuple[int, Decimal | None] = (0, None)
 
     @property
@@ -138,8 +149,11 @@ class Quote:
         return self.absent_since is not None and now.wall - self.absent_since >= DAY
 
     def current(self, now: Instant) -> bool:
-        """Its market is traded and its link delivers."""
-        return not self.suspended and self.absent_since is None and self.link.fresh(now)
+        """Its market is traded, and its link delivers and has told of it since it was last silent for too long."""
+        if self.suspended or self.absent_since is not None or not self.link.fresh(now):
+            return False
+        since = self.link.good_since
+        return self.heard_at is not None and since is not None and self.heard_at >= since
 
     def usable(self, now: Instant) -> bool:
         """Whether a row may show it as a current price."""

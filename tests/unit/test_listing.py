@@ -64,7 +64,9 @@ def test_a_market_that_vanishes_is_stale_and_after_a_day_delisted_and_may_come_b
     assert state(DAY + 2) == ("closed", "delisted")
     assert prices.rows["krw"]["BTC"].price == "100"
     prices.quotes.listed("alpha", both, at(DAY + 3))
-    assert state(DAY + 4) == ("live", None)
+    assert state(DAY + 4) == ("stale", None)
+    prices.tick("alpha", 1, Tick("BTC", "KRW", D(101), T + DAY + 5), at(DAY + 5))
+    assert state(DAY + 6) == ("live", None)
 
 
 def test_a_suspension_in_the_list_closes_the_row_and_its_end_opens_it() -> None:

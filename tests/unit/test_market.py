@@ -146,8 +146,38 @@ def test_across_connections_an_older_trade_never_replaces_a_newer_one() -> None:
     tick(prices, "alpha", "100", 5_000)
     assert tick(prices, "alpha", "99", 6_000, epoch=2, ts=T + 4_000) == "older"
     assert row(prices, 6_000).price == "100"
-    assert tick(prices, "alpha", "98", 7_000, epoch=2, ts=T + 4_500) == "accepted"  # from here on its own order rules
-    assert row(prices, 7_000).price == "98"
+    assert tick(prices, "alpha", "98", 7_000, epoch=2, ts=T + 4_500) == "older"  # the second one as well
+    assert tick(prices, "alpha", "97", 8_000, epoch=2, ts=T + 5_500) == "accepted"
+    assert tick(prices, "alpha", "96", 9_000, epoch=2, ts=T + 5_400) == "accepted"  # within one, arrival order rules
+    assert row(prices, 9_000).price == "96"
+
+
+def test_a_clock_that_was_set_back_keeps_no_price_out_after_a_reconnect() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 3_600_000)
+    assert tick(prices, "alpha", "99", 0, epoch=2) == "accepted"
+    assert row(prices, 0).price == "99"
+
+
+def test_after_a_long_gap_a_price_is_stale_until_its_market_is_heard_again() -> None:
+    prices = made("BTC", "ETH")
+    tick(prices, "alpha", "100", 0)
+    prices.quotes.cut("alpha", 0, at(0))
+    other = Tick("ETH", "KRW", D(5))
+    for epoch, ms, state in ((2, 10_000, "live"), (3, 3_600_000, "stale")):
+        prices.quotes.opened("alpha", 0, epoch)
+        prices.tick("alpha", epoch, other, at(ms))
+        assert row(prices, ms).state == state, ms
+    assert tick(prices, "alpha", "100", 3_600_001, epoch=3) == "accepted"
+    assert row(prices, 3_600_001).state == "live"
+
+
+def test_yesterdays_prices_are_stale_on_a_machine_that_has_just_started() -> None:
+    kept = Row(symbol="BTC", price="100", source="alpha", ts=T - DAY, received_ts=T - DAY, state="live")
+    new = Prices({"krw": make_board("BTC")}, EXCHANGES, 15)
+    new.restore("krw", {"BTC": kept}, Instant(T, 6_000))
+    new.touch()
+    assert new.changes(Instant(T, 6_000))["krw"][0].state == "stale"
 
 
 def test_a_trade_from_the_future_carries_its_arrival() -> None:

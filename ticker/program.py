@@ -199,7 +199,10 @@ async def _until_signal(*works: Coroutine[None, None, None]) -> None:
 
 
 async def _signal() -> None:
-    """SIGTERM or SIGINT; a second one ends the process at once, its exit code that of a shell's killed command."""
+    """SIGTERM, SIGINT, or the end of the private Redis; a second SIGTERM or SIGINT ends the process at once.
+
+    Its exit code is then that of a command a shell has killed.
+    """
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -210,6 +213,7 @@ async def _signal() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask, number)
+    loop.add_signal_handler(embedded.ENDED, asked.set)
     await asked.wait()
 
 

@@ -136,6 +136,18 @@ def test_a_restart_keeps_the_prices_and_their_history(tmp_path: Path) -> None:
     assert any((tmp_path / "data" / "appendonlydir").iterdir())
 
 
+def test_a_stop_that_reaches_the_private_redis_as_well_is_no_second_one(tmp_path: Path) -> None:
+    """systemd and the like signal every process; fails (code 143, no farewell) when Redis' end counts as a signal."""
+    with Program(tmp_path, "demo", "--frozen", server__drain_s="3") as program:
+        program.ready()
+        children = Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children").read_text(encoding="utf-8")
+        with connect(f"ws://127.0.0.1:{program.port}/v1/stream") as reader:
+            for process in (program.process.pid, *map(int, children.split())):
+                os.kill(process, signal.SIGTERM)
+            assert any('"bye"' in str(message) for message in reader)
+        assert program.process.wait(10) == 0
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_private_redis_is_never_left_behind(tmp_path: Path, how: signal.Signals) -> None:
     with Program(tmp_path, "demo", "--frozen") as program:

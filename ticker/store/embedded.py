@@ -25,6 +25,10 @@ ADDRESS: Final = "redis.address"
 LOCK: Final = "lock"
 LONGEST_SOCKET: Final = 100
 RESTART_S: Final = 0.5
+ENDED: Final = signal.SIGUSR1
+"""Sent to this process when somebody told the server to stop; unlike a second SIGTERM it cuts no farewell short."""
+TOLD: Final = {0, -signal.SIGTERM}
+"""How the server ends when it was told to; the latter while it was still starting."""
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +80,14 @@ class _Keeper:
         self._thread.start()
 
     def _keep(self) -> None:
-        while (code := self._process.wait()) != 0 and not self._stopping.is_set():
+        while (code := self._process.wait()) not in TOLD and not self._stopping.is_set():
             log.warning("the private redis ended with %d: starting it again", code)
-            self._stopping.wait(RESTART_S)
+            if self._stopping.wait(RESTART_S):
+                return
             self._process = _start(*self._place)
         if not self._stopping.is_set():
             log.warning("the private redis was told to stop: stopping")
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), ENDED)
 
     def stop(self) -> None:
         """End the server and do not start it again."""

@@ -1,7 +1,7 @@
 """Pure: which prices are believed, which are held, and what releases them. The rules are `guard`'s."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -23,6 +23,14 @@ class Judge:
         self.changed = False
         """The record differs from what was last written."""
         self._quotes = quotes
+
+    def restore(self, holds: Iterable[Held]) -> None:
+        """Take over the last collector's record; what it still held, it holds no more: it is held anew, or is not."""
+        own = {(hold.ts, hold.source, hold.symbol) for hold in self.holds}
+        others = [h for h in holds if h.released_ts is not None and (h.ts, h.source, h.symbol) not in own]
+        newest_first = sorted([*self.holds, *others], key=lambda hold: -hold.ts)[:MOST_HOLDS]
+        self.holds = deque(newest_first, MOST_HOLDS)
+        self.changed = True
 
     def believes(self, quote: Quote, price: Decimal, now: Instant) -> bool:
         """Whether a price is believed now; otherwise it is held."""

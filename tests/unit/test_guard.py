@@ -13,7 +13,7 @@ from ticker.exchanges.upbit import UPBIT
 from ticker.guard import Guard
 from ticker.history import pack
 from ticker.market import Prices
-from ticker.model import MINUTE, Instant, Market, Row, Tick
+from ticker.model import MINUTE, Held, Instant, Market, Row, Tick
 
 D = Decimal
 T = 1_639_500_000_000  # 2021-12-14: the day bitcoin cost 870 billion dollars
@@ -189,3 +189,14 @@ def test_the_bound_stays_between_a_tenth_and_a_half(prices: list[Decimal]) -> No
     for i, price in enumerate(prices):
         guard.accept(price, i * 1000)
         assert D("0.1") <= guard.bound(i * 1000) <= D("0.5")
+
+
+def test_the_record_of_holds_is_taken_over_once_and_without_what_is_held_no_more() -> None:
+    kept = [
+        Held(T + 2, "alpha", "BTC", "9", "1"),
+        Held(T + 1, "alpha", "BTC", "8", "1", released_ts=T + 2, outcome="rejected"),
+    ]
+    judge = made().judge
+    for _ in range(2):
+        judge.restore(kept)
+    assert (list(judge.holds), judge.changed) == (kept[1:], True)

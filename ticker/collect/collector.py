@@ -150,6 +150,7 @@ class Collector:
     async def _read(self, now: Instant) -> None:
         await self._store.load(self.prices.history, now.wall)
         self.standing.restore((await self._store.report()).incidents)
+        self.prices.judge.restore(await self._store.holds())
         for name in self.prices.boards:
             self.prices.restore(name, (await self._store.board(name)).rows, now)
         self._written = self._clock().mono

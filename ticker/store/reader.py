@@ -86,8 +86,7 @@ class Reader(Connection):
 
     async def holds(self) -> list[Held]:
         """The last prices that were not believed at once, newest first."""
-        key = f"{PREFIX}holds"
-        return self._checked.decoded("key", key, HOLDS, await self._checked.asked(key, self._redis.get(key))) or []
+        return await read_holds(self._redis, self._checked)
 
     async def samples(self, market: str, now: int) -> list[tuple[int, int]]:
         """The samples of one market over the last 24 hours as (minute start, sample), unknown minutes 0."""
@@ -125,6 +124,12 @@ async def read_report(redis: Redis, checked: Checked) -> Report:
     """What the collector last told of itself; nothing when it never did."""
     key = f"{PREFIX}status"
     return checked.decoded("key", key, REPORT, await checked.asked(key, redis.get(key))) or Report()
+
+
+async def read_holds(redis: Redis, checked: Checked) -> list[Held]:
+    """The last prices that were not believed at once, newest first."""
+    key = f"{PREFIX}holds"
+    return checked.decoded("key", key, HOLDS, await checked.asked(key, redis.get(key))) or []
 
 
 async def read_board(redis: Redis, name: str, checked: Checked) -> BoardState:

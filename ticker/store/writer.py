@@ -18,7 +18,7 @@ from ticker.model import MINUTE, BoardState, Held, Row
 from ticker.report import Report
 from ticker.store.checked import TIMES, Checked
 from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, raw, text
-from ticker.store.reader import SLOTS, read_board, read_report
+from ticker.store.reader import SLOTS, read_board, read_holds, read_report
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +178,10 @@ class Writer(Connection):
     async def report(self) -> Report:
         """What the last collector told of itself."""
         return await read_report(self._redis, self._checked)
+
+    async def holds(self) -> list[Held]:
+        """The prices that the last collector did not believe at once, newest first."""
+        return await read_holds(self._redis, self._checked)
 
     async def commit(self, batch: Batch) -> list[str]:
         """Write one batch and tell the servers; returns `SYMBOL/QUOTE` of held prices an editor believes.

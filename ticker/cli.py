@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +10,12 @@ import msgspec
 import orjson
 
 from ticker import __version__, money, program
-from ticker.errors import BadFrame, StartError, UsageError
+from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES
-from ticker.exchanges.exchange import Memory, read
 from ticker.model import Tick
 from ticker.settings import Settings, boards
 from ticker.start import again, config_option, settings_of, start
-from ticker.tools import tape
+from ticker.tools import playback
 from ticker.tools.commands import COMMANDS
 
 EXIT_USAGE: Final = 2
@@ -135,15 +133,12 @@ def replay(
     if not as_json:
         start(program.replay(settings_of(context, config), files, exchange, speed))
         return
-    for name, tick in accepted(files, exchange):
-        line = {
-            "exchange": name,
-            "symbol": tick.symbol,
-            "quote": tick.quote,
-            "price": money.plain(tick.price),
-            "ts": tick.ts,
-        }
-        sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
+    for _, line, events in playback.read_files(files, exchange, bar=not sys.stdout.isatty()):
+        for tick in events or ():
+            if isinstance(tick, Tick):
+                price = {"quote": tick.quote, "price": money.plain(tick.price), "ts": tick.ts}
+                told = {"exchange": line.exchange, "symbol": tick.symbol} | price
+                sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
 
 
 @cli.command(epilog="Example: ticker record frames.jsonl")
@@ -153,20 +148,6 @@ def replay(
 def record(context: click.Context, file: Path, config: str | None) -> None:
     """Raw frames of the configured boards, appended to a file until Ctrl-C."""
     start(program.record(settings_of(context, config), file))
-
-
-def accepted(files: tuple[Path, ...], exchange: str | None) -> Iterator[tuple[str, Tick]]:
-    """Every tick the parsers find in recorded files, with its exchange."""
-    for file in files:
-        memories: dict[tuple[str, str], Memory] = {}
-        for line in tape.decode(file, exchange, bar=not sys.stdout.isatty()):
-            try:
-                events = read(EXCHANGES[line.exchange], line.frame, memories.setdefault((line.exchange, line.conn), {}))
-            except BadFrame:
-                continue
-            for event in events:
-                if isinstance(event, Tick):
-                    yield line.exchange, event
 
 
 for command in COMMANDS:

@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from ticker import clock, sim
+from ticker.collect.rest import RETRY_S
 
 
 async def test_what_is_recorded_can_be_replayed(tmp_path: Path) -> None:
@@ -39,3 +40,28 @@ async def test_what_is_recorded_can_be_replayed(tmp_path: Path) -> None:
         (exchange, symbol) for exchange in ("upbit", "bithumb") for symbol in ("BTC", "XRP")
     }
     assert len(ticks) == sum(line["dir"] == "recv" for line in lines)
+
+
+async def test_an_exchange_out_of_reach_is_tried_again_and_ends_nothing(tmp_path: Path) -> None:
+    (venue, *_) = sim.venues(sim.World(clock.now().wall, ("upbit",)), clock.now)
+    venue.faults.reject = 503
+    async with sim.serve([venue]) as exchanges:
+        environment = {
+            "TICKER_BOARDS__KRW__SOURCES": '["upbit"]',
+            "TICKER_EXCHANGES__UPBIT__WS_URL": exchanges["upbit"].ws_url,
+            "TICKER_EXCHANGES__UPBIT__REST_URL": exchanges["upbit"].rest_url,
+        }
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ticker", "record", str(tmp_path / "frames.jsonl")),
+            env=os.environ | environment,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert program.stderr
+        async with asyncio.timeout(20):
+            assert b"trying again" in await program.stderr.readline()
+        venue.faults.reject = None
+        async with asyncio.timeout(20 + RETRY_S):
+            while b'"recv"' not in (tmp_path / "frames.jsonl").read_bytes():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        assert await program.wait() == 0

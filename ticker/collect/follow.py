@@ -12,7 +12,6 @@ import aiohttp
 
 from ticker.collect import feed, rest
 from ticker.collect.backfill import Backfill, Progress
-from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Request
 from ticker.listing import choose, wanted_of
@@ -21,7 +20,6 @@ from ticker.model import Instant, Market
 
 log = logging.getLogger(__name__)
 
-RETRY_S: Final = 5.0
 REFRESH_S: Final = 3600.0
 
 
@@ -87,18 +85,12 @@ class Follow:
 
     async def _traded(self, session: aiohttp.ClientSession) -> list[Market]:
         """What is listed now of what is wanted, told to the rows; without what was delisted."""
-        markets, absent = choose(self._wanted, await self._listed(session))
+        markets, absent = choose(
+            self._wanted, await rest.listed(session, self._exchange, self._pace, proxy=self._proxy)
+        )
         if absent and absent != self._absent:
             log.warning("%s does not list %s: left out", self._exchange.name, ", ".join(absent))
         self._absent = absent
         self._prices.quotes.listed(self._exchange.name, markets, self._clock())
         self._prices.touch()
         return [market for market in markets if not market.delisted]
-
-    async def _listed(self, session: aiohttp.ClientSession) -> list[Market]:
-        while True:
-            try:
-                return await rest.list_markets(session, self._exchange, self._pace, proxy=self._proxy)
-            except (aiohttp.ClientError, OSError, TimeoutError, BadFrame) as error:
-                log.warning("%s: market list: %s; trying again", self._exchange.name, str(error)[:200])
-                await asyncio.sleep(RETRY_S)

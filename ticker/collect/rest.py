@@ -1,6 +1,7 @@
 """I/O: polite HTTP requests to an exchange: paced, bounded, and obedient when it says to wait."""
 
 import asyncio
+import logging
 import re
 from typing import Final
 
@@ -9,6 +10,7 @@ import aiohttp
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS, Request
+from ticker.logs import printable
 from ticker.model import Market
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=10)
@@ -19,6 +21,9 @@ BLOCKED_S: Final = 60.0
 LONGEST_HOLD_S: Final = 3600.0
 SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 OK: Final = 200
+RETRY_S: Final = 5.0
+
+log = logging.getLogger(__name__)
 
 
 class Pace:
@@ -75,6 +80,18 @@ async def _whole(answer: aiohttp.ClientResponse, request: Request) -> bytes:
 def wait_of(header: str | None) -> float:
     """Seconds of a Retry-After header, an hour at most; a minute where the venue names no number."""
     return min(float(header), LONGEST_HOLD_S) if header and SECONDS.fullmatch(header) else BLOCKED_S
+
+
+async def listed(
+    session: aiohttp.ClientSession, exchange: Exchange, pace: Pace, *, proxy: str | None = None
+) -> list[Market]:
+    """The complete market list, asked for until it is there."""
+    while True:
+        try:
+            return await list_markets(session, exchange, pace, proxy=proxy)
+        except (aiohttp.ClientError, OSError, TimeoutError, BadFrame) as error:
+            log.warning("%s: market list: %s; trying again", exchange.name, printable(str(error)))
+            await asyncio.sleep(RETRY_S)
 
 
 async def list_markets(

@@ -1,7 +1,8 @@
 """I/O: record files played into a collector, and live frames listened to only to be recorded."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -12,8 +13,8 @@ from ticker.collect.collector import Collector
 from ticker.errors import BadFrame
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.exchanges.exchange import Memory, read
-from ticker.listing import wanted_of
-from ticker.model import Board, Instant, Market, Suspension, Tick
+from ticker.listing import choose, wanted_of
+from ticker.model import Board, Event, Instant, Market, Suspension, Tick
 from ticker.tools import tape
 
 
@@ -24,24 +25,29 @@ async def play(
     for name in EXCHANGES:
         collector.prices.watch(Market(name, symbol, quote, "") for symbol, quote in wanted_of(boards, name))
         collector.opened(name, 0, 1, clock.now())
+    before: dict[Path, float] = {}
+    for file, line, events in read_files(files, exchange, bar=True):
+        await asyncio.sleep(max(0.0, line.t - before.get(file, line.t)) / speed)
+        before[file] = line.t
+        if events is None:
+            collector.dropped(line.exchange, "malformed")
+        for event in events or ():
+            if isinstance(event, Tick | Suspension):
+                collector.event(line.exchange, 0, 1, event, clock.now())
+
+
+def read_files(
+    files: Iterable[Path], exchange: str | None, *, bar: bool
+) -> Iterator[tuple[Path, tape.Line, list[Event] | None]]:
+    """Every received frame of record files and what it means; None where it cannot be read."""
     for file in files:
         memories: dict[tuple[str, str], Memory] = {}
-        before: float | None = None
-        for line in tape.decode(file, exchange, bar=True):
-            await asyncio.sleep(max(0.0, line.t - (before or line.t)) / speed)
-            before = line.t
-            _give(collector, line, memories.setdefault((line.exchange, line.conn), {}))
-
-
-def _give(collector: Collector, line: tape.Line, memory: Memory) -> None:
-    try:
-        events = read(EXCHANGES[line.exchange], line.frame, memory)
-    except BadFrame:
-        collector.dropped(line.exchange, "malformed")
-        return
-    for event in events:
-        if isinstance(event, Tick | Suspension):
-            collector.event(line.exchange, 0, 1, event, clock.now())
+        for line in tape.decode(file, exchange, bar=bar):
+            events = None
+            with contextlib.suppress(BadFrame):
+                memory = memories.setdefault((line.exchange, line.conn), {})
+                events = read(EXCHANGES[line.exchange], line.frame, memory)
+            yield file, line, events
 
 
 class Deaf:
@@ -67,9 +73,12 @@ async def listen(
     exchanges: Mapping[str, Exchange], boards: Mapping[str, Board], proxy: str | None, record: tape.Recorder
 ) -> None:
     """Subscribe to what the boards want and record every frame."""
-    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+
+    async def follow(session: aiohttp.ClientSession, exchange: Exchange) -> None:
+        found = await rest.listed(session, exchange, rest.Pace(1.0), proxy=proxy)
+        markets, _ = choose(wanted_of(boards, exchange.name), found)
+        await feed.run(exchange, markets, Deaf(), clock.now, proxy=proxy, record=record)
+
+    async with aiohttp.ClientSession(trust_env=False) as session, asyncio.TaskGroup() as tasks:
         for exchange in exchanges.values():
-            listed = await rest.list_markets(session, exchange, rest.Pace(1.0), proxy=proxy)
-            wanted = wanted_of(boards, exchange.name)
-            markets = [market for market in listed if (market.symbol, market.quote) in wanted]
-            tasks.create_task(feed.run(exchange, markets, Deaf(), clock.now, proxy=proxy, record=record))
+            tasks.create_task(follow(session, exchange))

@@ -21,7 +21,7 @@ from ticker.history import ref_minute
 from ticker.model import DAY, MINUTE, Tick
 from ticker.sim.quotation import KST
 from ticker.sim.venue import Venue
-from ticker.sim.world import ARTICLE, Coin
+from ticker.sim.world import ARTICLE, KEPT, Coin
 
 NOON = 1_795_500_000_000 // MINUTE * MINUTE
 
@@ -95,6 +95,15 @@ def test_the_same_start_makes_the_same_world() -> None:
             s: (c.price, c.ts) for s, c in two.coins[name].items()
         }
         assert coins["XRP"].closes == two.coins[name]["XRP"].closes
+
+
+def test_a_world_that_trades_for_days_remembers_one_of_them() -> None:
+    coin = Coin("upbit", "BTC", Decimal(57_895_000), "3.79", NOON, frozen=False)
+    before = len(coin.closes)
+    for minute in range(3 * DAY // MINUTE):
+        coin.trade(NOON + minute * MINUTE)
+    assert len(coin.closes) <= before + KEPT
+    assert ref_minute(NOON + 3 * DAY) in coin.closes
 
 
 def test_yesterday_has_minutes_without_trades() -> None:

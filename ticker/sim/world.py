@@ -60,6 +60,8 @@ FIGURES: Final = 5
 NEAR: Final = (0.99, 1.01)
 """Price over its home; beyond these a walk is drawn back."""
 MINUTES: Final = DAY // MINUTE
+KEPT: Final = MINUTES + 60
+"""Minutes of trades kept: a demo may run for years."""
 QUIET: Final = 7
 """One minute in this many has no trade."""
 
@@ -102,6 +104,8 @@ class Coin:
             self.price = max(step, self.price + steps * step)
         self.ts = now
         self._live[now - now % MINUTE] = self.price
+        if len(self._live) > KEPT:
+            del self._live[next(iter(self._live))]
         self.due = now + round(self._chance.expovariate(1 / 1200)) + 150
 
     @cached_property

@@ -16,6 +16,8 @@ from ticker.quotes import Quote, Quotes
 
 SKEW: Final = 5_000
 """A trade that lies further in the future than this carries the time of its arrival instead."""
+ROLLING_AGE: Final = 10 * MINUTE
+"""A venue's rolling figure that could not be asked for again within this time is of no 24 hours any more."""
 
 Taken: TypeAlias = Literal["accepted", "held", "older", "unknown"]
 """What became of a tick."""
@@ -173,7 +175,9 @@ class Prices:
             return Reference(quote.ref[1], minute + MINUTE, "history")
         market = quote.market
         rolling = self.rolling.get((market.exchange, market.listed or market.symbol, market.quote))
-        return Reference(rolling[0], rolling[1] - DAY, "exchange") if rolling else None
+        if rolling is None or now - rolling[1] > ROLLING_AGE:
+            return None
+        return Reference(rolling[0], rolling[1] - DAY, "exchange")
 
     def _row(self, board: Board, symbol: str, now: Instant) -> Row:
         quote = self._choose(board, symbol, now)

@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import make_board, make_exchange, make_market
 from ticker.history import pack
-from ticker.market import Prices
+from ticker.market import ROLLING_AGE, Prices
 from ticker.model import DAY, MINUTE, Instant, Row, Suspension, Tick
 from ticker.quotes import RETURN_AFTER
 
@@ -70,6 +70,8 @@ def test_the_venues_own_figure_stands_in_until_history_covers_the_time() -> None
     tick(prices, "alpha", "100", 0)
     first = row(prices, 0)
     assert (first.change_pct, first.basis, first.ref_ts) == ("25", "exchange", T - DAY)
+    tick(prices, "alpha", "100", ROLLING_AGE + 1)
+    assert row(prices, ROLLING_AGE + 1).change_pct is None  # nobody could ask for it again
     prices.history.put("alpha:BTC/KRW", T - DAY - MINUTE, D(50))
     later = row(prices, 1)
     assert (later.change_pct, later.basis) == ("100", "history")

@@ -125,14 +125,6 @@ class Series:
         """The unknown minutes from `first` to `last`, both included."""
         return [minute for minute in range(first, last + MINUTE, MINUTE) if not self.get(minute)]
 
-    def points(self, now: int) -> list[tuple[int, Decimal]]:
-        """The known minutes of the last 24 hours as (minute end, price), oldest first."""
-        return [
-            (minute + MINUTE, price)
-            for minute in range(ref_minute(now), minute_of(now), MINUTE)
-            if (price := unpack(self.get(minute))) is not None
-        ]
-
 
 class History:
     """The series of every market, and which samples Redis has not seen yet."""

@@ -124,9 +124,8 @@ class Backfill:
 
     def _missing(self) -> int:
         now = self._clock().wall
-        minutes = range(ref_minute(now), minute_of(now - SETTLE), MINUTE)
-        series = [self.prices.history.series(quote.key) for quote in self._quotes()]
-        return sum(not one.get(minute) for one in series for minute in minutes)
+        first, last = ref_minute(now), minute_of(now - SETTLE) - MINUTE
+        return sum(len(self.prices.history.series(quote.key).missing(first, last)) for quote in self._quotes())
 
     async def _ask(self, request: Request, parse: Callable[[bytes], Answer]) -> Answer | None:
         """The parsed answer; None after a failure, which is logged, and a pause."""

@@ -188,7 +188,7 @@ class Collector:
 
     def dropped(self, exchange: str, reason: str) -> None:
         """A frame that could not be read."""
-        self.counts[exchange, f"dropped: {reason}"] += 1
+        self.counts[exchange, reason] += 1
 
     # -- the writer ---------------------------------------------------------------------------------------------------
 

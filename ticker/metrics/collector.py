@@ -59,7 +59,7 @@ class CollectorMetrics(Source):
             "Prices that were older than what is known or of a market no board shows; frames that were malformed, a"
             " refusal, or met a fault of this program.",
             ("exchange", "reason"),
-            [((name, reason), self._dropped(name, reason)) for name in names for reason in DROPS],
+            [((name, reason), counts[name, reason]) for name in names for reason in DROPS],
         )
         yield counter(
             "ticker_exchange_reconnects",
@@ -67,9 +67,6 @@ class CollectorMetrics(Source):
             one,
             [((name,), counts[name, "closed"]) for name in names],
         )
-
-    def _dropped(self, name: str, reason: str) -> int:
-        return self._collector.counts[name, reason] + self._collector.counts[name, f"dropped: {reason}"]
 
     def _connections(self) -> Iterable[Metric]:
         now, labels = self._clock(), ("exchange", "shard")

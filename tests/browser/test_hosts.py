@@ -214,20 +214,6 @@ async def test_the_snippets_of_the_gallery_work_as_they_are(tab: Page, speaker: 
     await expect(tab.frame_locator("iframe").locator(ROWS)).to_have_count(7)
 
 
-async def test_a_snippet_reserves_the_height_its_preview_has(tab: Page, speaker: Speaker) -> None:
-    """It once kept the height from before the rows had come: 150 px for 23 coins."""
-    await tab.goto(f"{speaker.url}/")
-    for limit, rows in (("", 23), ("7", 7)):
-        if limit:
-            await tab.get_by_label("최대 개수").fill(limit)
-        await expect(tab.locator("#preview").locator(ROWS)).to_have_count(rows)
-        await expect(tab.locator("#preview").locator(".ct-title")).to_be_visible()
-        height = await tab.locator("#preview > *").evaluate("el => Math.ceil(el.getBoundingClientRect().height)")
-        assert height > 30 * rows
-        await expect(tab.locator("#element")).to_contain_text(f"min-height:{height}px")
-        await expect(tab.locator("#iframe")).to_contain_text("실시간 암호화폐 시세")
-
-
 async def test_clicks_are_told_and_links_lead_where_the_publisher_says(tab: Page, speaker: Speaker) -> None:
     await host(
         tab,

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.program import Program
 
@@ -49,3 +49,16 @@ async def test_the_sidebar_moves_and_survives_a_restart_of_the_server(tab: Page,
         program.start()
         await asyncio.to_thread(program.ready)
         assert await moved(tab, await prices(tab))
+
+
+async def test_a_snippet_of_the_gallery_reserves_the_height_its_preview_has(tab: Page, frozen: Program) -> None:
+    """It once kept the height from before the first paint: 150 px for 23 coins."""
+    await tab.goto(f"{frozen.url}/")
+    for limit, rows in (("", 23), ("7", 7)):
+        if limit:
+            await tab.get_by_label("최대 개수").fill(limit)
+        await expect(tab.locator("#preview tr[data-symbol]")).to_have_count(rows)
+        height = await tab.locator("#preview > *").evaluate("el => Math.ceil(el.getBoundingClientRect().height)")
+        assert height > 30 * rows
+        await expect(tab.locator("#element")).to_contain_text(f"min-height:{height}px")
+        await expect(tab.locator("#iframe")).to_contain_text('title="실시간 암호화폐 시세"')

@@ -1,6 +1,6 @@
 """What a reader costs in other ways than one small update: opening, staying, many rows, compression, thousands at once.
 
-    python bench/push/figures.py            (needs gcc and two cores; about six minutes)
+    python bench/push/figures.py [WORDS OF A SCENE]           (needs gcc and two cores; about six minutes)
 
 As in run.py: the server on one core, the readers (C) on the other, three rounds of everything in turn, medians.
 Written to bench/results/figures.json.
@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import orjson
 
 from bench.push import harness
 
@@ -32,6 +34,7 @@ class Scene(NamedTuple):
 
 
 SCENES = {
+    "one small update": [Scene("limit", 3000, 20, timed=True), Scene("ticker", 3000, 20, timed=True)],
     "ten rows an update": [Scene("limit", 5000, 15, size=1100), Scene("ticker", 5000, 15, size=10)],
     "opening, first snapshot of 20 rows included": [
         Scene("ticker", 5000, 0.1, size=20, seconds=1),
@@ -71,8 +74,9 @@ def main() -> None:
         print(f"\n{title}\n| server | CPU µs | user µs | KiB/conn | handshake µs | bytes | p50 ms | p99 ms |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         result[title] = [summary(scene, many) for scene, many in zip(scenes, rounds[title], strict=True)]
-    if len(chosen) == len(SCENES):
-        harness.write("figures", {"rounds_each": ROUNDS, "scenes": result})
+    file = harness.RESULTS / "figures.json"
+    known = orjson.loads(file.read_bytes())["scenes"] if file.exists() else {}
+    harness.write("figures", {"rounds_each": ROUNDS, "scenes": known | result})
 
 
 def summary(scene: Scene, many: list[dict[str, Any]]) -> dict[str, Any]:

@@ -163,6 +163,17 @@ async def test_while_two_connections_deliver_no_market_goes_back_to_the_older_on
     assert int(log.ticks[-1].price) == 3
 
 
+async def test_a_successors_first_frame_is_left_out_where_it_is_older_than_what_came_meanwhile() -> None:
+    log = Log()
+    one = feed.Feed(EXCHANGES["upbit"], [], 0, log, clock.now)
+    log.epochs.append(0)
+    old, new = one._connection(), one._connection()
+    one._heir = new.number
+    for connection, price, ts in ((old, 1, 2_000), (new, 2, 1_000), (old, 3, 3_000), (new, 4, 3_000), (old, 5, 4_000)):
+        one.heard(connection, Tick("BTC", "KRW", Decimal(price), ts), clock.now())
+    assert [int(tick.price) for tick in log.ticks] == [1, 3, 4]
+
+
 # -- one connection ---------------------------------------------------------------------------------------------------
 
 

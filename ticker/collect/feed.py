@@ -81,6 +81,8 @@ class Feed:
         """The number of the connection that is taking over, while it does."""
         self._moved: set[tuple[str, str]] = set()
         """The markets that the heir delivers already: what an older connection says of them is old."""
+        self._told: dict[tuple[str, str], int] = {}
+        """Market -> the time of what the older connection said of it last, meanwhile."""
         self._alone = False
         """Each market is subscribed alone: one was refused, and with it all the others of its frame."""
         self._said: dict[str, int] = {}
@@ -167,6 +169,7 @@ class Feed:
         """Nobody is taking over (any more)."""
         self._heir = None
         self._moved.clear()
+        self._told.clear()
 
     def _reason(self, error: BaseException) -> tuple[str, float]:
         """Why it ended, in a line, and how many seconds of waiting the venue asks for."""
@@ -193,16 +196,23 @@ class Feed:
         self._sink.received(self.exchange.name)
 
     def heard(self, connection: Connection, event: Tick | Suspension, now: Instant) -> None:
-        """Data; while one connection takes over from another, each market moves over by its first frame."""
-        if self._heir is not None:
-            market = event.symbol, event.quote
-            if connection.number == self._heir:
-                self._moved.add(market)
-            elif market in self._moved:
-                return
+        """Data, from the one of two connections whose turn it is while one takes over from the other."""
+        if self._heir is not None and not self._its_turn(connection, event):
+            return
         if connection.good_since is not None and now.mono - connection.good_since >= GOOD:
             self._backoff.reset()
         self._sink.event(self.exchange.name, self.shard, self._epoch, event, now)
+
+    def _its_turn(self, connection: Connection, event: Tick | Suspension) -> bool:
+        """Each market moves over by its first frame that is not older than what the older connection told meanwhile."""
+        market, ts = (event.symbol, event.quote), (isinstance(event, Tick) and event.ts) or None
+        if connection.number != self._heir:
+            self._told[market] = ts or 0
+            return market not in self._moved
+        if market not in self._moved and ts is not None and ts < self._told.get(market, 0):
+            return False
+        self._moved.add(market)
+        return True
 
     def dropped(self, reason: str, detail: str) -> None:
         """A frame that cannot be read, or a refusal: counted each time, logged now and then."""

@@ -199,7 +199,7 @@ def _sentence(at: _Page, one: Mapping[str, Any]) -> str:
     if one["kind"] == "source":
         source, to = at.source(one["source"]), at.source(one["to"] or "")
         return at.words.moved.format(board=one["board"], source=source, to=to, coins=_coins(at, one["symbols"]))
-    more = at.words.times.format(one["times"], at.clock(one["last_ts"])) if one["times"] > 1 else ""
+    more = at.words.times.format(one["times"], at.clock(one["last_ts"] or one["ts"])) if one["times"] > 1 else ""
     return at.words.reconnect.format(source=at.source(one["source"])) + more
 
 

@@ -1,5 +1,6 @@
 """The status of a running program: a lost exchange is seen, and a lost Redis hides nothing that was known."""
 
+import asyncio
 import urllib.request
 from pathlib import Path
 
@@ -42,9 +43,9 @@ def test_the_page_comes_in_the_readers_language_and_may_load_nothing(tmp_path: P
         assert program.status("/status?lang=fr") == 400
 
 
-async def test_without_redis_what_was_known_is_told() -> None:
+async def test_without_redis_what_was_known_is_told_to_all_who_ask_at_once() -> None:
     shown = boards()
     node = Node(shown, Hub(shown, Server()), Reader("redis://127.0.0.1:1"), now)
-    known = await node.known()
-    assert not known.reachable
-    assert known.heartbeat_age_ms is None
+    for known in await asyncio.gather(node.known(), node.known()):
+        assert not known.reachable
+        assert known.heartbeat_age_ms is None

@@ -52,6 +52,8 @@ class Node:
         """How often Redis did not answer what it was asked."""
         self.lag: int | None = None
         """ms from the collector's writing to the arrival here, of the last batch."""
+        self._asking = asyncio.Lock()
+        """Whoever comes while Redis is asked waits for its answer."""
         self._asked = -FRESH
         self._report, self._holds, self._reachable = Report(), list[Held](), True
 
@@ -160,16 +162,20 @@ class Node:
 
     async def known(self) -> Known:
         """What is known of the collector and of Redis, asked at most once a second; what was known when it is gone."""
-        now = self._clock()
-        if now.mono - self._asked >= FRESH:
-            self._asked = now.mono
-            try:
-                self._report, self._holds = await self._store.report(), await self._store.holds()
-                self._reachable = True
-            except FAILURES as error:
-                self.read_errors += 1
-                self._reachable = False
-                self._complaints.failed(error)
+        async with self._asking:
+            if self._clock().mono - self._asked >= FRESH:
+                await self._ask()
+        now = self._clock().wall
         return Known(
-            self._report, self._holds, self._reachable, self.heartbeat_age, self.lag, now=now.wall, silent=self._silent
+            self._report, self._holds, self._reachable, self.heartbeat_age, self.lag, now=now, silent=self._silent
         )
+
+    async def _ask(self) -> None:
+        self._asked = self._clock().mono
+        try:
+            self._report, self._holds = await self._store.report(), await self._store.holds()
+            self._reachable = True
+        except FAILURES as error:
+            self.read_errors += 1
+            self._reachable = False
+            self._complaints.failed(error)

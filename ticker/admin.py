@@ -1,13 +1,12 @@
 """I/O: the operator's port: metrics, and whether this process lives and can serve."""
 
-import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ticker.errors import StartError
+from ticker.errors import cannot_listen
 from ticker.settings import Admin
 
 
@@ -29,12 +28,10 @@ async def serve(settings: Admin, figures: CollectorRegistry, ready: Callable[[],
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, keepalive_timeout=15)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+        except OSError as error:
+            raise cannot_listen(error, "admin", settings.host, settings.port) from None
         yield
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        where = f"{settings.host}:{settings.port}"
-        raise StartError(f"{where} is in use; set admin.port (TICKER_ADMIN__PORT) to another port") from None
     finally:
         await runner.cleanup()

@@ -8,6 +8,8 @@ TickerError
 A message names the thing and what to do about it, in one line, without a traceback.
 """
 
+import errno
+
 
 class TickerError(Exception):
     """The root of the tree; never raised itself."""
@@ -23,3 +25,12 @@ class StartError(TickerError):
 
 class BadFrame(TickerError):
     """A frame that is not JSON, is cut, is nested too deep or lacks what it must carry."""
+
+
+def cannot_listen(error: OSError, section: str, host: str, port: int) -> StartError:
+    """Why a port of the configuration's `server` or `admin` cannot be listened on, and what to do about it."""
+    where = f"{host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        remedy = f"{section}.port (TICKER_{section.upper()}__PORT)"
+        return StartError(f"{where} is in use; stop what listens there, or set {remedy}")
+    return StartError(f"cannot listen on {where}: {error.strerror}; set {section}.host and {section}.port")

@@ -189,6 +189,16 @@ def test_a_port_in_use_is_one_line_and_exit_1(tmp_path: Path) -> None:
         assert "Traceback" not in other.stderr
 
 
+@pytest.mark.parametrize("section", ["server", "admin"])
+def test_an_address_that_is_not_ours_is_one_line_and_exit_1(tmp_path: Path, section: str) -> None:
+    ports = {"TICKER_SERVER__PORT": "0", "TICKER_ADMIN__PORT": "0", "TICKER_REDIS__DATA_DIR": str(tmp_path)}
+    failed = ticker("demo", **ports, **{f"TICKER_{section.upper()}__HOST": "192.0.2.1"})
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1].startswith("ticker: cannot listen on 192.0.2.1:")
+    assert failed.stderr.splitlines()[-1].endswith(f"set {section}.host and {section}.port")
+    assert "Traceback" not in failed.stderr
+
+
 @pytest.mark.parametrize(
     ("args", "environment", "sentence"),
     [

@@ -94,6 +94,7 @@ def test_what_keeps_workers_from_starting_is_said_once(tmp_path: Path, redis_url
         with Program(tmp_path, "serve", "--workers", "2", **taken) as program:
             assert program.process.wait(15) == 1
             said = program.log.read_text(encoding="utf-8").splitlines()
+            remedy = "stop what listens there, or set admin.port (TICKER_ADMIN__PORT)"
             assert [line for line in said if "ticker:" in line] == [
-                f"ticker: 127.0.0.1:{admin + 1} is in use; set admin.port (TICKER_ADMIN__PORT) to another port"
+                f"ticker: 127.0.0.1:{admin + 1} is in use; {remedy}"
             ]

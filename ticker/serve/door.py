@@ -5,14 +5,13 @@ aiohttp untouched.
 """
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 
-from ticker.errors import StartError
+from ticker.errors import cannot_listen
 from ticker.serve import descriptors
 from ticker.serve.answers import Connection
 from ticker.serve.doorstep import STREAM, Question, Visitor
@@ -151,20 +150,14 @@ async def serve(hub: Hub, settings: Settings, records: Records, *, reuse_port: b
     try:
         await door.open(reuse_port=reuse_port)
     except OSError as error:
-        raise _explained(error, settings) from None
+        raise cannot_listen(error, "server", settings.server.host, settings.server.port) from None
     return door
 
 
 def require_free(settings: Settings) -> None:
     """Nobody listens on the public port: processes that share it would not notice a stranger there."""
+    host, port = settings.server.host, settings.server.port
     try:
-        listen(settings.server.host, settings.server.port, reuse_port=False).close()
+        listen(host, port, reuse_port=False).close()
     except OSError as error:
-        raise _explained(error, settings) from None
-
-
-def _explained(error: OSError, settings: Settings) -> Exception:
-    where = f"{settings.server.host}:{settings.server.port}"
-    if error.errno == errno.EADDRINUSE:
-        return StartError(f"{where} is in use; stop what listens there, or set server.port (TICKER_SERVER__PORT)")
-    return StartError(f"cannot listen on {where}: {error.strerror}; set server.host and server.port")
+        raise cannot_listen(error, "server", host, port) from None

@@ -18,7 +18,7 @@ DAY: Final = 86_400_000
 
 Symbol: TypeAlias = Annotated[str, Meta(pattern=rf"\A{SYMBOL.pattern}\Z")]
 PriceText: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{1,40}(\.[0-9]{1,60})?\Z")]
-PercentText: TypeAlias = Annotated[str, Meta(pattern=r"\A-?[0-9]{1,40}(\.[0-9]{1,60})?\Z")]
+PercentText: TypeAlias = Annotated[str, Meta(pattern=r"\A-?[0-9]{1,20}(\.[0-9]{1,60})?\Z")]
 Name: TypeAlias = Annotated[str, Meta(pattern=r"\A[a-z0-9_-]{1,32}\Z")]
 """Of an exchange or a board."""
 Word: TypeAlias = Annotated[str, Meta(max_length=40)]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import make_board
@@ -78,6 +78,7 @@ def show(state: BoardState, report: Report | None = None, holds: list[Held] | No
 
 
 @settings(max_examples=100, deadline=None)
+@example("premium_pct", "9" * 40)
 @given(st.sampled_from([field.name for field in msgspec.structs.fields(Row)]), odd)
 def test_a_row_with_an_odd_field_is_left_out_or_can_be_shown(name: str, value: Any) -> None:
     """Fails when a field is not bounded: a price such as `x` would break every page of its board."""

@@ -4,7 +4,7 @@ BIN := .venv/bin
 DIST := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults bench bench-ingest bench-push bench-readers bench-widget bench-flood release-widget release docs reference test-release test-fuzz test-clients test-web check format lock test-system clean
+.PHONY: help setup demo run test test-faults soak bench bench-ingest bench-push bench-readers bench-widget bench-flood release-widget release docs reference test-release test-fuzz test-clients test-web check format lock test-system clean
 
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,10 @@ test: setup test-system check ## Everything: unit, contract, end to end, browser
 	$(BIN)/pytest -q tests/e2e tests/browser
 
 test-faults: setup test-system ## Every fault the program promises to survive
-	$(BIN)/pytest -q tests/faults
+	@ls tests/faults/test_*.py | xargs -P 4 -n 1 $(BIN)/pytest -q
+
+soak: setup test-system ## Two hours of random faults under 2,000 readers (SOAK_S=7200 SOAK_SEED=)
+	@PYTHONPATH=. $(BIN)/python -m bench.soak
 
 bench: bench-ingest bench-push bench-readers bench-widget bench-flood ## Every benchmark, written to bench/results
 

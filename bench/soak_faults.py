@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from redis import RedisError
 
 from tests.stage import distort, heal, instead
-from ticker import sim
+from ticker.exchanges import EXCHANGES
 
 Soak = Any
 BEYOND_SILENCE = (20.0, 40.0)
@@ -109,5 +109,5 @@ def draw(chance: random.Random) -> Fault:
         *(freezing(name) for name in ("collect steady", "collect other", "serve steady", "serve other")),
         *(stopping(name, how) for name in ("collect other", "serve other") for how in (signal.SIGTERM, signal.SIGKILL)),
     ]
-    theirs = venue_faults(chance.choice(list(sim.PROTOCOLS)))
+    theirs = venue_faults(chance.choice(list(EXCHANGES)))
     return chance.choice(chance.choice((own, theirs)))

@@ -20,7 +20,6 @@ import orjson
 
 FIRST_S = 10.0
 LONGEST_S = 60.0
-PLANNED_S = 1.0
 PING, PONG = b"\x89\x00", b"\x8a\x80\x00\x00\x00\x00"
 CLOSE = re.compile(rb"\x88[\x02-\x7d]([\x03\x0f].)", re.DOTALL)
 BYE = re.compile(rb'"bye".*?"retry_ms":(\d+)')
@@ -29,7 +28,9 @@ BYE = re.compile(rb'"bye".*?"retry_ms":(\d+)')
 class Crowd:
     """The readers, their addresses, and what happened to them."""
 
-    def __init__(self, size: int, urls: list[str], *, rise_s: float = 10.0, life_s: float = 0.0) -> None:
+    def __init__(self, size: int, urls: list[str], *, rise_s: float, life_s: float, spread: bool) -> None:
+        self.spread = spread
+        """They begin at different addresses; else all at the first one."""
         self.urls = [urlsplit(url) for url in urls]
         self.life_s = life_s
         """They leave and come again after about this long; 0: they stay."""
@@ -47,14 +48,13 @@ class Crowd:
     async def _stay(self, number: int) -> None:
         """One reader's life: in, and in again after every end."""
         await asyncio.sleep(number / self._size * self._rise_s)
-        failures, place = 0, number
+        failures, place = 0, number if self.spread else 0
         while True:
             reader = await self._visit(place)
-            failures = 0 if reader.entered else failures + 1
-            wait = reader.retry_s + random.random() * (
-                PLANNED_S if reader.retry_s else min(LONGEST_S, FIRST_S * 2.0 ** min(9, max(0, failures - 1)))
-            )
-            place += 0 if reader.left else 1
+            failures = 0 if reader.served else failures
+            wait = reader.retry_s + random.random() * min(LONGEST_S, FIRST_S * 2.0**failures)
+            failures = min(failures + 1, 9)
+            place += not reader.left and (reader.served or not reader.entered)  # a full one is asked again
             await asyncio.sleep(0 if reader.left else wait)
 
     async def _visit(self, place: int) -> "Reader":
@@ -87,6 +87,8 @@ class Reader(asyncio.Protocol):
     def __init__(self, crowd: Crowd, path: str, host: str) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.entered = False
+        self.served = False
+        """A snapshot came."""
         self.left = False
         self.retry_s = 0.0
         self._crowd = crowd
@@ -103,6 +105,9 @@ class Reader(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self.entered:
             self._enter(data)
+        if not self.served and b'"snapshot"' in data:
+            self.served = True
+            self._crowd.open += 1
         if PING in data:
             self._transport.write(PONG)
         if b'"bye"' in data and (bye := BYE.search(data)):
@@ -121,14 +126,13 @@ class Reader(asyncio.Protocol):
             self._transport.close()
             return
         self.entered = True
-        self._crowd.open += 1
 
     def leave(self) -> None:
         self.left = True
         self._transport.abort()
 
     def connection_lost(self, _error: Exception | None) -> None:
-        if self.entered:
+        if self.served:
             self._crowd.open -= 1
             self._crowd.counts["lost"] += not self.left
         if not self.over.done():
@@ -138,8 +142,9 @@ class Reader(asyncio.Protocol):
 class Readers:
     """A crowd in a process of its own, as a test sees it."""
 
-    def __init__(self, size: int, *urls: str, rise_s: float = 10.0, life_s: float = 0.0) -> None:
-        command = [sys.executable, "-m", "tests.crowd", str(size), str(rise_s), str(life_s), *urls]
+    def __init__(self, size: int, *urls: str, rise_s: float = 10.0, life_s: float = 0.0, spread: bool = True) -> None:
+        how = (str(rise_s), str(life_s), str(int(spread)))
+        command = [sys.executable, "-m", "tests.crowd", str(size), *how, *urls]
         self.lines: list[dict[str, Any]] = [{"at": 0.0, "open": 0}]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -170,8 +175,8 @@ class Readers:
 def main() -> None:
     import uvloop  # noqa: PLC0415 - only here
 
-    size, rise_s, life_s, *urls = sys.argv[1:]
-    crowd = Crowd(int(size), urls, rise_s=float(rise_s), life_s=float(life_s))
+    size, rise_s, life_s, spread, *urls = sys.argv[1:]
+    crowd = Crowd(int(size), urls, rise_s=float(rise_s), life_s=float(life_s), spread=spread == "1")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(crowd.run())
 

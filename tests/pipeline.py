@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from tests.watcher import Watcher
 from ticker import clock, sim
 from ticker.collect.collector import Collector
+from ticker.model import Instant
 from ticker.serve import door
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
@@ -72,19 +73,21 @@ class Pipeline:
 
 
 @contextlib.asynccontextmanager
-async def pipeline(collectors_redis: str, servers_redis: str) -> AsyncIterator[Pipeline]:
+async def pipeline(
+    collectors_redis: str, servers_redis: str, clock: Callable[[], Instant] = clock.now
+) -> AsyncIterator[Pipeline]:
     """Two simulated exchanges to one reader."""
-    world, boards = sim.World(clock.now().wall), sim.boards()
+    world, boards = sim.World(clock().wall), sim.boards()
     settings = Settings(server=Server(port=0, drain_s=0))
     async with (
-        sim.serve(sim.venues(world, clock.now)) as exchanges,
+        sim.serve(sim.venues(world, clock)) as exchanges,
         Writer(collectors_redis) as writer,
         Reader(servers_redis) as reader,
         asyncio.TaskGroup() as tasks,
     ):
-        collector = Collector(boards, exchanges, writer, clock.now)
+        collector = Collector(boards, exchanges, writer, clock)
         hub = Hub(boards, settings.server)
-        node = Node(boards, hub, reader, clock.now, stale_after_s=STALE_S)
+        node = Node(boards, hub, reader, clock, stale_after_s=STALE_S)
         public = door.Door(hub, settings, node)
         await public.open()
         made = Pipeline(world, collector, public)

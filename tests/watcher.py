@@ -57,15 +57,17 @@ class Watcher:
                         self._hear(orjson.loads(message))
                     self.ends.append(str(socket.close_code))
             except (OSError, TimeoutError, WebSocketException) as error:
-                self.ends.append(type(error).__name__)
+                code = getattr(getattr(error, "rcvd", None), "code", None)
+                self.ends.append(str(code or type(error).__name__))
             self.feed.whole = False
             await asyncio.sleep(AGAIN_S)
 
     def current(self, within_s: float = 4.0) -> bool:
-        """Connected, every row live, the newest trade only seconds old."""
+        """Connected, every row with a price and live, the newest trade only seconds old."""
         newest = max((row.ts or 0 for row in self.rows.values()), default=0)
         states = {row.state for row in self.rows.values()}
-        return self.feed.whole and states == {"live"} and newest > (time.time() - within_s) * 1000
+        priced = all(row.price is not None for row in self.rows.values())
+        return self.feed.whole and priced and states == {"live"} and newest > (time.time() - within_s) * 1000
 
     def start_over(self) -> None:
         """Measure gaps from here on."""

@@ -115,6 +115,14 @@ class Series:
             if sample:
                 self._samples[place % LENGTH] = sample
 
+    def rewind(self, minute: int) -> Iterator[int]:
+        """The clock was set back: what is known of later minutes is forgotten; yields them."""
+        while self._newest > minute:
+            if self.get(self._newest):
+                yield self._newest
+            self._samples[self._newest // MINUTE % LENGTH] = 0
+            self._newest -= MINUTE
+
     def known(self) -> Iterator[tuple[int, int]]:
         """Every known minute and its sample, oldest first."""
         for minute in range(self._newest - (LENGTH - 1) * MINUTE, self._newest + MINUTE, MINUTE):
@@ -200,6 +208,12 @@ class History:
     def load(self, key: str, first: int, samples: Iterable[int]) -> None:
         """Read what Redis knows of a market, minute after minute from `first` on."""
         self._series.setdefault(key, Series()).merge(first, samples)
+
+    def rewind(self, minute: int) -> None:
+        """The clock was set back to this minute: what is known of later ones is known of none."""
+        self._settle()
+        for key, series in self._series.items():
+            self._pending |= {(later, self.slots[key]): 0 for later in series.rewind(minute)}
 
     def rewrite(self) -> None:
         """Everything is to be written again: Redis has lost it."""

@@ -245,10 +245,13 @@ class Quotes:
 
     def roll(self, now: Instant) -> bool:
         """Whether a minute has ended: silent markets keep their price into it, unwatched ones do not know it."""
-        minute = minute_of(now.wall)
-        if minute <= self._minute and now.wall > self._minute - DAY:
+        minute, before = minute_of(now.wall), self._minute
+        if minute == before:
             return False
         ended, self._minute = minute - MINUTE, minute
+        if minute < before:
+            self.history.rewind(minute)
+            return True
         for quote in self:
             if quote.price is None or quote.epoch != quote.link.epoch or not quote.link.fresh(now):
                 self.history.put(quote.key, ended, None)  # nobody watched to its end: candles may fill it

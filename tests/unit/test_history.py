@@ -154,3 +154,16 @@ def test_a_market_that_is_new_while_the_others_are_written_again_breaks_nothing(
     rest = history.take()
     assert len(first) == 3
     assert rest == {(T + minute * MINUTE, 0): pack(D(1)) for minute in range(3, 6)} | {(T, 1): pack(D(7))}
+
+
+def test_a_clock_set_back_leaves_nothing_known_of_the_future_and_room_for_older_minutes() -> None:
+    history = History()
+    history.open("a:X/KRW")
+    for minute in (T, T + MINUTE, T + 60 * MINUTE):
+        history.put("a:X/KRW", minute, D(1))
+    history.take()
+    history.rewind(T)
+    assert list(history.series("a:X/KRW").known()) == [(T, pack(D(1)))]
+    assert history.take() == {(T + MINUTE, 0): 0, (T + 60 * MINUTE, 0): 0}
+    oldest = ref_minute(T)
+    assert history.fill("a:X/KRW", [(oldest, D(2))], oldest + MINUTE) == 1

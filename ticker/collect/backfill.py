@@ -84,7 +84,8 @@ class Backfill:
         oldest, last = ref_minute(now), minute_of(now - SETTLE) - MINUTE
         key = quote.market.key
         series = self.prices.history.series(key)
-        first = max(oldest, self._known.get(key, 0))
+        known = self._known.get(key, 0)
+        first = max(oldest, known) if known <= last + MINUTE else oldest  # beyond it: the clock was set back
         if first == oldest and not series.get(oldest):
             return quote, oldest, oldest + MINUTE
         while first <= last and series.get(first):
@@ -99,6 +100,8 @@ class Backfill:
         usable = await self._candles(candles, quote, first, end)
         if usable is None:
             return
+        end = min(end, minute_of(self._clock().wall))  # the clock may have been set back meanwhile
+        usable = [candle for candle in usable if candle[0] < end]
         self._filled += self.prices.history.fill(key, usable, end)
         if not self.prices.history.series(key).get(first):
             self._known[key] = min((minute for minute, _ in usable), default=end)  # it did not exist before

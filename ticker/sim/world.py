@@ -114,7 +114,7 @@ class Coin:
         base = _base(self._home, self._percent, self.step(self._home))
         this, chance = self._start - self._start % MINUTE, random.Random(f"{self.symbol} yesterday")
         closes, noise = {this: self._home}, 0.0
-        for back in range(MINUTES + 30, 0, -1):
+        for back in range(MINUTES + 90, 0, -1):
             if back >= MINUTES or self._frozen:
                 closes[this - back * MINUTE] = base
                 continue

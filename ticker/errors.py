@@ -14,6 +14,9 @@ import errno
 class TickerError(Exception):
     """The root of the tree; never raised itself."""
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(visible(sentence))
+
 
 class UsageError(TickerError):
     """Wrong arguments or configuration: one line on stderr, exit code 2."""
@@ -34,3 +37,8 @@ def cannot_listen(error: OSError, section: str, host: str, port: int) -> StartEr
         remedy = f"{section}.port (TICKER_{section.upper()}__PORT)"
         return StartError(f"{where} is in use; stop what listens there, or set {remedy}")
     return StartError(f"cannot listen on {where}: {error.strerror}; set {section}.host and {section}.port")
+
+
+def visible(text: str) -> str:
+    """Text with line breaks, control characters and broken letters written as escapes: one line, and only to read."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -3,10 +3,11 @@
 import logging
 import sys
 import time
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
+from ticker.errors import visible
 from ticker.settings import Log
 
 TEXT: Final = "%(asctime)s %(levelname)-7s %(message)s"
@@ -17,7 +18,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as one line, whatever line breaks its message holds."""
-        line = {
+        line: dict[str, str] = {
             "ts": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -25,7 +26,8 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line).decode()
+        whole = {key: value.encode(errors="backslashreplace").decode() for key, value in line.items()}
+        return orjson.dumps(whole).decode()
 
 
 class Text(logging.Formatter):
@@ -35,9 +37,13 @@ class Text(logging.Formatter):
     default_msec_format = "%s.%03dZ"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name
-        """A message cannot forge a second line."""
-        record.message = record.message.replace("\n", "\\n").replace("\r", "\\r")
+        """A message cannot forge a second line, nor speak to the terminal."""
+        record.message = visible(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - idem
+        """Where a mistake of ours came from, set in, so that no line of it passes for an event."""
+        return "\n".join(f"    {visible(line)}" for line in super().formatException(ei).splitlines())
 
 
 def setup(settings: Log) -> None:

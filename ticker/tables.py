@@ -42,10 +42,13 @@ def overlay(table: dict[str, Any], environment: Mapping[str, str], prefix: str) 
 
 
 def _secret(variable: str, path: str) -> str:
+    """What stands in a file; the path is not repeated, for it is the secret itself where somebody mixed them up."""
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise UsageError(f"{variable}: {path}: {error.strerror}") from None
+        raise UsageError(f"{variable} names a file that cannot be read: {error.strerror}") from None
+    except ValueError:  # no path, or no text
+        raise UsageError(f"{variable} names a file that is not text in UTF-8") from None
 
 
 def _literal(text: str) -> Any:

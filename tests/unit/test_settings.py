@@ -1,10 +1,15 @@
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
 
 from ticker.errors import UsageError
 from ticker.exchanges import EXCHANGES
-from ticker.settings import BUILT_IN, boards, exchanges_of, load
+from ticker.settings import BUILT_IN, BoardSettings, ExchangeSettings, Settings, boards, exchanges_of, load
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -129,3 +134,122 @@ def test_exchanges_of_a_premium_are_collected_too_and_disabled_ones_never() -> N
     used = exchanges_of(settings, boards(settings))
     assert list(used) == ["upbit", "binance"]
     assert used["upbit"].ws_url == "ws://127.0.0.1:9"
+
+
+SECTIONS: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+KINDS: dict[str, Any] = {"exchanges": ("upbit", ExchangeSettings), "boards": ("krw", BoardSettings)}
+KEYS = [
+    (section, *((KINDS[section][0],) if section in KINDS else ()), field.name)
+    for section, kind in SECTIONS.items()
+    for field in msgspec.structs.fields(KINDS[section][1] if section in KINDS else kind)
+]
+"""Every setting there is, as a path."""
+ODD = [
+    *(
+        "",
+        "0",
+        "-1",
+        "1e999",
+        "nan",
+        "inf",
+        "true",
+        "[]",
+        "{}",
+        "[" * 99,
+        '["10.0.0.0/8"]',
+        '["x/y"]',
+        '{"a":{}}',
+        "\n",
+    ),
+    *(
+        "9" * 40,
+        "redis+sentinel://h:99999/n",
+        "redis+sentinel://",
+        "http://[",
+        "socks5://x",
+        "../..",
+        "Asia/Seoul",
+        "/",
+    ),
+]
+WORDS = st.text(max_size=12) | st.sampled_from(ODD)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def only_complains(path: str | None, environment: dict[str, str]) -> None:
+    """Whatever was written, it is settings, or a sentence in one line."""
+    said = ""
+    try:
+        settings = load(path, environment)
+        exchanges_of(settings, boards(settings))
+    except UsageError as error:
+        said = str(error)
+    assert said.splitlines() == [said][: len(said)]
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@trying(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.encode(errors="replace")))
+def test_no_file_raises_anything_but_a_sentence(empty: Path, text: bytes) -> None:
+    (empty / "x.toml").write_bytes(text)
+    only_complains(str(empty / "x.toml"), {})
+
+
+@trying(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=3), section=WORDS)
+def test_no_value_of_a_setting_raises_anything_but_a_sentence(empty: Path, chosen: Any, section: str) -> None:
+    """Every setting with odd values, in a file, and under odd names of boards and exchanges."""
+    table: dict[str, Any] = {}
+    for path, value in chosen.items():
+        place = table
+        for part in path[:-1]:
+            place = place.setdefault(section if section and part in {"krw", "upbit"} else part, {})
+        place[path[-1]] = value
+    (empty / "x.toml").write_text(toml(table), encoding="utf-8", errors="replace")
+    only_complains(str(empty / "x.toml"), {})
+
+
+def toml(value: Any) -> str:
+    """A table as TOML, everything below its sections inline."""
+    return "\n".join(f"{quoted(key)} = {inline(inner)}" for key, inner in value.items())
+
+
+def inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{quoted(key)} = {inline(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return quoted(value) if isinstance(value, str) else '""' if value is None else repr(value)
+
+
+def quoted(text: str) -> str:
+    return '"' + "".join(f"\\U{ord(letter):08x}" for letter in text) + '"'
+
+
+@trying(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    chosen=st.dictionaries(
+        st.sampled_from(KEYS).map("__".join) | st.text("ABS_", max_size=8), WORDS | VALUES.map(repr), max_size=3
+    ),
+    proxy=WORDS,
+    file=st.booleans(),
+)
+def test_no_environment_raises_anything_but_a_sentence(
+    empty: Path, chosen: dict[str, str], proxy: str, file: bool
+) -> None:
+    """Fails when a secret's file that is not text, or whose name holds a zero, raises what is no UsageError."""
+    variables = {f"TICKER_{name.upper()}{'_FILE' if file else ''}": text for name, text in chosen.items()}
+    (empty / "secret").write_bytes(b"\xff")
+    only_complains(None, {"HTTPS_PROXY": proxy, "TICKER_REDIS__URL_FILE": "secret"} | variables)
+    only_complains(None, {"HTTPS_PROXY": proxy} | variables)

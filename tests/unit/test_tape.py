@@ -1,15 +1,19 @@
 """Record files: what was written is read back, and what cannot be read names its file and line."""
 
+import contextlib
 import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ticker.errors import UsageError
-from ticker.exchanges.exchange import Frame
+from ticker.errors import BadFrame, UsageError
+from ticker.exchanges import EXCHANGES
+from ticker.exchanges.exchange import Frame, read
 from ticker.tools.tape import Line, Recorder, decode
 
 
@@ -101,3 +105,25 @@ def test_a_binary_file_is_no_record_file(tmp_path: Path) -> None:
     (tmp_path / "tape").write_bytes(b"\xff\xfe\x00{}")
     with pytest.raises(UsageError, match=":1: not a line"):
         list(decode(tmp_path / "tape", "upbit"))
+
+
+ODD_VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, -1, 10**30, 1e300, "", "x", "recv", "binary", "\ud800", "%%", "AA==", "H4sIAAAA", [], {}, ["x"]]
+)
+ODD_LINES = st.dictionaries(
+    st.sampled_from(["t", "dir", "exchange", "conn", "url", "frame", "gzip_b64", "text"]), ODD_VALUES, max_size=8
+).map(lambda fields: json.dumps({"t": 1, "dir": "recv", "exchange": "upbit", "text": "x"} | fields).encode())
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(st.binary(max_size=30) | ODD_LINES, max_size=3))
+def test_no_file_raises_anything_but_a_sentence(tmp_path: Path, lines: list[bytes]) -> None:
+    (tmp_path / "tape").write_bytes(b"\n".join(lines))
+    said = ""
+    try:
+        for line in decode(tmp_path / "tape", "upbit"):
+            with contextlib.suppress(BadFrame):
+                assert read(EXCHANGES[line.exchange], line.frame, {}) == []
+    except UsageError as error:
+        said = str(error)
+    assert said.splitlines() == [said][: len(said)]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -93,7 +94,8 @@ class Connection:
     @property
     def _where(self) -> str:
         """The address without a password."""
-        return self.url.rpartition("@")[2].partition("?")[0]
+        parts = urlsplit(self.url)
+        return parts.netloc.rpartition("@")[2] + parts.path
 
     async def __aexit__(self, *_: object) -> None:
         await self._redis.aclose()

@@ -25,6 +25,8 @@ PREFIX: Final = "TICKER_"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[float, Meta(gt=0)]
 Natural = Annotated[int, Meta(ge=0)]
+Listed = Annotated[str, Meta(pattern=r"\A[^\s;,]+\Z")]
+"""One place in a header's list: it cannot end the header, nor add to the policy."""
 
 
 class Server(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,8 +39,8 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     stale_after_s: Positive = 15.0
     slow_after_s: Positive = 10.0
     drain_s: Annotated[float, Meta(ge=0)] = 20.0
-    allowed_origins: list[str] = field(default_factory=lambda: ["*"])
-    frame_ancestors: list[str] = field(default_factory=lambda: ["*"])
+    allowed_origins: list[Listed] = field(default_factory=lambda: ["*"])
+    frame_ancestors: list[Listed] = field(default_factory=lambda: ["*"])
     trusted_proxies: list[str] = field(default_factory=list)
     max_clients: Annotated[int, Meta(ge=1)] = 15000
     max_per_ip: Natural = 0

@@ -17,7 +17,7 @@ from ticker.sidebar import page, status_page
 SAFE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 GALLERY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:;"
-    " frame-src 'self'; base-uri 'none'; form-action 'none'"
+    " frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 STATUS_CACHING: Final = {"Cache-Control": "public, max-age=2"}
 STATUS_POLICY: Final = {

@@ -26,6 +26,8 @@ Admit: TypeAlias = Callable[[asyncio.Transport, Head, bytes, Gone], None]
 
 MOST_POINTS: Final = 100_000
 
+PLAIN: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
 
 class Routes:
     """The answers of one server node."""
@@ -159,14 +161,14 @@ class Routes:
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
         """The process lives."""
-        return web.Response(text="ok\n")
+        return web.Response(text="ok\n", headers=PLAIN)
 
     async def readyz(self, _request: web.Request) -> web.StreamResponse:
         """It can serve: it has read every board, and it is not leaving."""
         if self._lobby.draining:
             raise Refusal("not_ready", "draining")
         self._require_ready()
-        return web.Response(text="ready\n")
+        return web.Response(text="ready\n", headers=PLAIN)
 
     def _require_ready(self) -> None:
         if not self._hub.ready:

@@ -95,7 +95,7 @@ class Connection:
     def _where(self) -> str:
         """The address without a password."""
         parts = urlsplit(self.url)
-        return parts.netloc.rpartition("@")[2] + parts.path
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     async def __aexit__(self, *_: object) -> None:
         await self._redis.aclose()

@@ -1,0 +1,121 @@
+"""Strangers at the real program, by the thousand and by the byte: readers go on, and nobody stays for nothing."""
+
+import asyncio
+import base64
+import contextlib
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+
+import orjson
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.program import Program, clients_at, until
+from ticker.serve.door import PATIENCE_S
+
+BURST = 20_000
+AT_ONCE = 500
+KEY = base64.b64encode(bytes(16)).decode()
+HEAD = "GET {} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.77\r\n"
+UPGRADE = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
+STREAM = (HEAD.format("/v1/stream/krw") + UPGRADE + "\r\n").encode()
+KNOCKS = (b"", HEAD.format("/v1/snapshot").encode(), STREAM, b"\x16\x03\x01\n\n", STREAM)
+"""Silence, half a head, a stream, nonsense, and another stream."""
+SLOW = {
+    "silence": (b"", b""),
+    "half a head of a stream": (STREAM[:-2], b"X-A: b\r\n"),
+    "half a head of a page": (HEAD.format("/status").encode(), b"X-A: b\r\n"),
+    "a head aiohttp reads": (b"GET /status HTTP/1.0\r\n", b"X-A: b\r\n"),
+    "a body": (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", b"a"),
+    "chunks": (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    "rest after an answer": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b""),
+}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("strangers"), "demo", server__handshakes_per_s="100") as started:
+        yield started.ready()
+        log = started.log.read_text(encoding="utf-8")
+        assert "Traceback" not in log
+        assert "203.0.113.77" not in log
+        assert "127.0.0.1" not in log.partition("\n")[2]
+        assert len(log.splitlines()) < 20
+
+
+@contextlib.asynccontextmanager
+async def knocking(program: Program, words: bytes) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that says something and ends with a reset, which leaves no port behind."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
+    try:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.write(words)
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+def knock(port: int, words: bytes) -> socket.socket:
+    """A connection that ends with a reset, which leaves no port behind."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    made.settimeout(10)
+    made.connect(("127.0.0.1", port))
+    made.sendall(words)
+    return made
+
+
+def burst(port: int) -> Counter[str]:
+    """Thousands of connections, hundreds of them open at once; what became of those that asked for a stream."""
+    ends: Counter[str] = Counter()
+    for _ in range(BURST // AT_ONCE):
+        knocks = [(words, knock(port, words)) for words in KNOCKS * (AT_ONCE // len(KNOCKS))]
+        for words, made in knocks:
+            if words is STREAM:
+                said = made.recv(4096)
+                ends["full" if b'"full"' in said else "open" if b" 101 " in said else said.decode()] += 1
+            made.close()
+    return ends
+
+
+async def test_twenty_thousand_connects_in_a_burst_and_a_reader_goes_on(program: Program) -> None:
+    """Fails when knocks are not bounded (`handshakes_per_s` a million, say), or when a reader waits for strangers."""
+    async with asyncio.timeout(50), connect(f"ws://127.0.0.1:{program.port}/v1/stream/krw") as client:
+        knocking_on = asyncio.create_task(asyncio.to_thread(burst, program.port))
+        heard: Counter[str] = Counter()
+        while not knocking_on.done():
+            async with asyncio.timeout(5):
+                heard[orjson.loads(await client.recv())["type"]] += 1
+        ends = await knocking_on
+        async with knocking(program, b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n") as (reader, _):
+            assert b"200" in await reader.readline()
+    assert ends.keys() == {"open", "full"}
+    assert ends["full"] > ends["open"] > 0
+    assert heard["update"] > 5
+    until(lambda: clients_at(int(program.admin.rpartition(":")[2])) == 0, program)
+
+
+async def show_out(program: Program, start: bytes, drip: bytes) -> float:
+    """How long a connection that says so little is kept, in seconds."""
+    began = time.monotonic()
+    with contextlib.suppress(OSError):
+        async with knocking(program, start) as (reader, writer):
+            reading = asyncio.create_task(reader.read())
+            while not reading.done():
+                writer.write(drip)
+                await asyncio.wait([reading], timeout=0.5)
+            await reading
+    return time.monotonic() - began
+
+
+async def test_whoever_drips_is_shown_out_within_fifteen_seconds_on_every_path(program: Program) -> None:
+    """Fails when aiohttp keeps its own patience of an hour, or when each byte renews ours."""
+    async with asyncio.timeout(PATIENCE_S + 10):
+        lasted = await asyncio.gather(*(show_out(program, *words) for words in SLOW.values()))
+    late = {name: seconds for name, seconds in zip(SLOW, lasted, strict=True) if seconds > PATIENCE_S + 2}
+    assert late == {}
+    assert PATIENCE_S <= 15
+    assert program.process.poll() is None

@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 RETRY_S: Final = 1.0
 FRESH: Final = 1_000
 """What was asked less than this many ms ago is not asked again."""
+FRESH_DAY: Final = 5_000
+"""The same of a day of prices, which costs Redis and us as much as hundreds of snapshots."""
+MOST_DAYS: Final = 100
+"""Each takes about 200 kB."""
 
 
 class Node:
@@ -52,6 +56,8 @@ class Node:
         """How often Redis did not answer what it was asked."""
         self.lag: int | None = None
         """ms from the collector's writing to the arrival here, of the last batch."""
+        self._days: dict[str, tuple[int, list[tuple[int, str]]]] = {}
+        """By market: when its last 24 hours were asked for, and what they were."""
         self._asking = asyncio.Lock()
         """Whoever comes while Redis is asked waits for its answer."""
         self._asked = -FRESH
@@ -148,9 +154,20 @@ class Node:
         row = self._hub.boards[board.name].rows.get(symbol)
         if row is None or row.source is None:
             return None
-        samples = await self._store.samples(f"{row.source}:{symbol}/{board.quote}", self._clock().wall)
+        return row.source, await self._day(f"{row.source}:{symbol}/{board.quote}")
+
+    async def _day(self, market: str) -> list[tuple[int, str]]:
+        now = self._clock()
+        asked, day = self._days.get(market, (-FRESH_DAY, []))
+        if now.mono - asked < FRESH_DAY:
+            return day
+        samples = await self._store.samples(market, now.wall)
         points = [(minute + MINUTE, unpack(sample)) for minute, sample in samples]
-        return row.source, [(end, money.plain(price)) for end, price in points if price is not None]
+        day = [(end, money.plain(price)) for end, price in points if price is not None]
+        if len(self._days) >= MOST_DAYS:
+            self._days.clear()
+        self._days[market] = now.mono, day
+        return day
 
     async def sources(self) -> dict[str, SourceReport]:
         """How every exchange is doing, as the collector last said."""

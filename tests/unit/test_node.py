@@ -1,0 +1,35 @@
+"""What a server node asks of Redis, and how often."""
+
+from decimal import Decimal
+
+from tests.conftest import make_board
+from ticker.history import pack
+from ticker.model import MINUTE, BoardState, Instant, Row
+from ticker.serve.hub import Hub
+from ticker.serve.node import FRESH_DAY, Node
+from ticker.settings import Server
+from ticker.store import Reader
+
+
+class Store(Reader):
+    """Redis with one price a minute ago."""
+
+    asked = 0
+
+    async def samples(self, _market: str, now: int) -> list[tuple[int, int]]:
+        self.asked += 1
+        return [(now - 2 * MINUTE, 0), (now - MINUTE, pack(Decimal("100.5")))]
+
+
+async def test_a_day_of_prices_is_read_once_for_everybody_who_asks_within_seconds() -> None:
+    time, store, board = 10 * MINUTE, Store("redis://127.0.0.1:1"), make_board("BTC", "ETH")
+    hub = Hub({"krw": board}, Server())
+    hub.replace("krw", BoardState(rows={"BTC": Row(symbol="BTC", price="100.5", source="upbit")}))
+    node = Node({"krw": board}, hub, store, lambda: Instant(wall=time, mono=time))
+    for _ in range(100):
+        assert await node.history(board, "BTC") == ("upbit", [(time, "100.5")])
+    assert await node.history(board, "ETH") is None
+    assert store.asked == 1
+    time += FRESH_DAY
+    assert await node.history(board, "BTC") == ("upbit", [(time, "100.5")])
+    assert store.asked == 2

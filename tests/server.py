@@ -44,21 +44,10 @@ class Files:
     def __init__(self) -> None:
         self.broken: Exception | None = None
 
-    def _look(self) -> None:
+    async def history(self, _board: Board, symbol: str) -> tuple[str, list[tuple[int, str]]] | None:
         if self.broken is not None:
             raise self.broken
-
-    async def history(self, _board: Board, symbol: str) -> tuple[str, list[tuple[int, str]]] | None:
-        self._look()
         return ("upbit", [(T + i * 60_000, str(100 + i)) for i in range(1441)]) if symbol == "BTC" else None
-
-    async def sources(self) -> dict[str, SourceReport]:
-        self._look()
-        return {"upbit": SourceReport("live", T, 7, 1)}
-
-    async def holds(self) -> list[Held]:
-        self._look()
-        return [Held(T, "upbit", "BTC", "1", "2")]
 
     async def known(self) -> Known:
         leg = Leg("1380", "upbit", T)
@@ -70,7 +59,8 @@ class Files:
                 Incident(T, "reconnect", "bithumb", last_ts=T + 1000, times=3),
             ],
         )
-        return Known(report, [Held(T, "upbit", "BTC", "1", "2")], True, 400, 2, now=T + 5000, silent=False)
+        reachable = self.broken is None
+        return Known(report, [Held(T, "upbit", "BTC", "1", "2")], reachable, 400, 2, now=T + 5000, silent=False)
 
 
 class Node:

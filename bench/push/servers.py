@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import orjson
@@ -35,11 +34,8 @@ class Nothing:
     async def history(self, _board: Board, _symbol: str) -> None:
         return None
 
-    async def sources(self) -> dict[str, Any]:
-        return {}
-
-    async def holds(self) -> list[Any]:
-        return []
+    async def known(self) -> None:
+        return None
 
 
 def update(number: int) -> bytes:

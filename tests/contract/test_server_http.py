@@ -244,10 +244,10 @@ async def test_a_store_that_cannot_be_read_is_said_and_stops_nothing_else(
 
 async def test_our_own_mistake_is_an_answer_and_is_logged_once(node: Node, session: aiohttp.ClientSession) -> None:
     node.files.broken = ZeroDivisionError("secret")
-    status, headers, body = await got(session, f"{node.url}/v1/holds")
+    status, headers, body = await got(session, f"{node.url}/v1/history/krw/BTC")
     assert (status, orjson.loads(body)["error"]["code"], "Server" in headers) == (500, "internal", False)
     assert b"secret" not in body
-    assert ["/v1/holds failed" in complaint for complaint in node.complaints] == [True]
+    assert ["/v1/history/krw/BTC failed" in complaint for complaint in node.complaints] == [True]
     node.complaints.clear()
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from ticker import money
 from ticker.history import unpack
 from ticker.model import MINUTE, Board, BoardState, Held, Instant
-from ticker.report import Report, SourceReport
+from ticker.report import Report
 from ticker.serve.hub import Hub
 from ticker.serve.status import Known
 from ticker.settings import Server
@@ -168,14 +168,6 @@ class Node:
             self._days.clear()
         self._days[market] = now.mono, day
         return day
-
-    async def sources(self) -> dict[str, SourceReport]:
-        """How every exchange is doing, as the collector last said."""
-        return (await self._store.report()).sources
-
-    async def holds(self) -> list[Held]:
-        """The last prices that were not believed at once."""
-        return await self._store.holds()
 
     async def known(self) -> Known:
         """What is known of the collector and of Redis, asked at most once a second; what was known when it is gone."""

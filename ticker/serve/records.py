@@ -2,8 +2,7 @@
 
 from typing import Protocol
 
-from ticker.model import Board, Held
-from ticker.report import SourceReport
+from ticker.model import Board
 from ticker.serve.status import Known
 
 
@@ -12,12 +11,6 @@ class Records(Protocol):
 
     async def history(self, board: Board, symbol: str) -> tuple[str, list[tuple[int, str]]] | None:
         """The source a row shows and its last 24 hours as (minute end, price text)."""
-
-    async def sources(self) -> dict[str, SourceReport]:
-        """How every exchange is doing."""
-
-    async def holds(self) -> list[Held]:
-        """The last prices that were not believed at once."""
 
     async def known(self) -> Known:
         """What is known of the collector and of Redis."""

@@ -19,7 +19,7 @@ from ticker.serve.records import Records
 from ticker.serve.snapshots import HEADERS, Snapshot, Snapshots
 from ticker.serve.sse import HEADERS as SSE_HEADERS
 from ticker.serve.sse import EventStream
-from ticker.serve.status import told
+from ticker.serve.status import Known, told
 
 Gone: TypeAlias = Callable[[Reader], None]
 Admit: TypeAlias = Callable[[asyncio.Transport, Head, bytes, Gone], None]
@@ -114,13 +114,20 @@ class Routes:
             "max_clients": server.max_clients,
             "max_per_ip": server.max_per_ip,
         }
-        body = wire.boards(self._hub.configured, await self._records.sources(), limits)
+        body = wire.boards(self._hub.configured, (await self._known()).report.sources, limits)
         return cached(request, Snapshot(body), "application/json", HEADERS)
 
     async def holds(self, request: web.Request) -> web.StreamResponse:
         """`/v1/holds`."""
-        body = wire.holds(await self._records.holds())
+        body = wire.holds((await self._known()).holds)
         return cached(request, Snapshot(body), "application/json", HEADERS)
+
+    async def _known(self) -> Known:
+        """What Redis tells now; what it told before it was gone is for the status alone."""
+        known = await self._records.known()
+        if not known.reachable:
+            raise Refusal("not_ready", "the store cannot be read now")
+        return known
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         """`/v1/status`."""

@@ -172,6 +172,8 @@ async def _serve(
     """Serve until a signal, then drain: no new readers, a farewell to the old ones, and out."""
     hub = Hub({**shown, drill.BOARD.name: drill.BOARD} if drilled else shown, settings.server)
     node = Node(shown, hub, store, clock.now, stale_after_s=settings.server.stale_after_s)
+    if worker:
+        await node.prepare()
     async with asyncio.TaskGroup() as tasks:
         public = await door.serve(hub, settings, node, reuse_port=worker)
         told = registry(ServerMetrics(public, clock.now, node), *figures)

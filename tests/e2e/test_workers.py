@@ -57,8 +57,17 @@ def test_a_killed_worker_is_replaced_while_the_other_serves_and_all_are_drained(
         with_first = clients_at(admin) or 0
         assert 0 < with_first < ENOUGH
         before = workers(program)
+        answers: set[int | None] = set()
         os.kill(before[0], signal.SIGKILL)
-        until(lambda: workers(program).get(0) not in {None, before[0]} and clients_at(admin) == 0, program)
+
+        def replaced() -> bool:
+            answers.update(program.status("/readyz") for _ in range(20))
+            return workers(program).get(0) not in {None, before[0]} and clients_at(admin) == 0
+
+        until(replaced, program)
+        assert answers - {None} == {
+            200
+        }  # whoever shares the port has read the boards; None: at the one that was killed
         kept = [reader for reader in readers if alive(reader)]
         assert len(kept) == ENOUGH - with_first
         assert workers(program)[1] == before[1]

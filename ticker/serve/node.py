@@ -4,6 +4,7 @@ It recomputes nothing. When the collector's heartbeat stops, its rows are shown 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -20,6 +21,7 @@ from ticker.store import FAILURES, Complaints, Reader, Update
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
+PREPARE_S: Final = 5.0
 FRESH: Final = 1_000
 """What was asked less than this many ms ago is not asked again."""
 FRESH_DAY: Final = 5_000
@@ -108,6 +110,12 @@ class Node:
                 self._revisions[name] = board.revision
                 self._hub.update(name, board.revision, board.ts, board.rows)
             else:
+                await self._read_all()
+
+    async def prepare(self) -> None:
+        """Know every board before anybody is let in, within reason: others on the same port answer meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PREPARE_S):
                 await self._read_all()
 
     async def _read_all(self) -> None:

@@ -130,6 +130,8 @@ def replay(
     """Recorded frames through the real parser, and through the whole pipeline to the page."""
     if exchange is not None and exchange not in EXCHANGES:
         raise UsageError(f"there is no exchange {exchange!r}; known are {', '.join(EXCHANGES)}")
+    if missing := next((file for file in files if not file.exists()), None):
+        raise UsageError(f"{missing}: No such file or directory")
     if not as_json:
         start(program.replay(settings_of(context, config), files, exchange, speed))
         return
@@ -164,7 +166,8 @@ def main() -> None:
         code = EXIT_USAGE
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ticker"
-        code = _complain(f"{error.format_message().removesuffix('.')}; see `{where} --help`", EXIT_USAGE)
+        told = error.format_message().removesuffix(".")
+        code = _complain(f"{told}{' See' if told.endswith(('?', ')')) else '; see'} `{where} --help`", EXIT_USAGE)
     except UsageError as error:
         code = _complain(str(error), EXIT_USAGE)
     except StartError as error:

@@ -27,6 +27,8 @@ Positive = Annotated[float, Meta(gt=0)]
 Natural = Annotated[int, Meta(ge=0)]
 Listed = Annotated[str, Meta(pattern=r"\A[^\s;,]+\Z")]
 """One place in a header's list: it cannot end the header, nor add to the policy."""
+Origin = Annotated[str, Meta(pattern=r"\A(\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/\s*;,]+/?)\Z")]
+"""As browsers say it: a host alone would match none."""
 
 
 class Server(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +41,7 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     stale_after_s: Positive = 15.0
     slow_after_s: Positive = 10.0
     drain_s: Annotated[float, Meta(ge=0)] = 20.0
-    allowed_origins: list[Listed] = field(default_factory=lambda: ["*"])
+    allowed_origins: list[Origin] = field(default_factory=lambda: ["*"])
     frame_ancestors: list[Listed] = field(default_factory=lambda: ["*"])
     trusted_proxies: list[str] = field(default_factory=list)
     max_clients: Annotated[int, Meta(ge=1)] = 15000
@@ -216,7 +218,7 @@ def _board(board_name: str, board: BoardSettings) -> Board:
     try:
         ZoneInfo(zone)
     except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise UsageError(f"{where}.timezone: there is no time zone {zone!r}") from None
+        raise UsageError(f"{where}.timezone: there is no time zone {zone!r}; one looks like Asia/Seoul") from None
     return Board(
         name=board_name,
         quote=board.quote,

@@ -6,12 +6,25 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from ticker.errors import UsageError
+
+WANTED: Final = {
+    "allowed_origins": 'a list of origins such as ["https://news.example.com"], or ["*"]',
+    "public_url": "an address such as https://quotes.example.com",
+    "url": "redis://host:6379/0, or begins with rediss://, unix:// or redis+sentinel://",
+    "ws_url": "an address that begins with ws:// or wss://",
+    "rest_url": "an address that begins with http:// or https://",
+    "quote": "a currency in capitals, such as KRW",
+    "percent_digits": '0, 1, 2 or "trim"',
+    "level": "debug, info, warning or error",
+    "format": "auto, text or json",
+}
+"""Of keys whose type alone does not tell what may stand there."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -19,7 +32,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise UsageError(f"{path}: {error.strerror}; name another by --config or TICKER_CONFIG") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None
 
@@ -98,4 +111,7 @@ def _sentence(message: str) -> str:
         return f"{missing[1]}: it must be set"
     what, _, where = message.rpartition(" - at `$.")
     where = re.sub(r"\[\.\.\.\]", "", where.rstrip("`")).lstrip(".")
+    key = where.partition("[")[0]
+    if wanted := WANTED.get(key.rpartition(".")[2]):
+        return f"{key}: it is {wanted}"
     return f"{where}: {what[:1].lower()}{what[1:]}" if what else message

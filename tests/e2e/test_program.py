@@ -209,6 +209,7 @@ def test_an_address_that_is_not_ours_is_one_line_and_exit_1(tmp_path: Path, sect
         (("check",), {"TICKER_SERVER__PORT": "99999"}, "server.port: expected `int` <= 65535"),
         (("check", "--config", "/nowhere.toml"), {}, "/nowhere.toml: No such file"),
         (("replay", "/nowhere.jsonl", "--json"), {}, "/nowhere.jsonl: No such file"),
+        (("replay", "/nowhere.jsonl"), {}, "/nowhere.jsonl: No such file"),
         (("replay", "x", "--exchange", "upbitt", "--json"), {}, "there is no exchange 'upbitt'"),
     ],
 )

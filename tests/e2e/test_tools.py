@@ -122,7 +122,7 @@ def test_what_an_editor_decided_outlives_every_process(tmp_path: Path, redis_url
     ("args", "sentence"),
     [
         (("board", "artikle", "freeze"), "there is no board 'artikle'; did you mean article?"),
-        (("board", "article", "hid", "BTC"), "No such command 'hid'. Did you mean 'hide'?; see `ticker board"),
+        (("board", "article", "hid", "BTC"), "No such command 'hid'. Did you mean 'hide'? See `ticker board"),
         (("watch", "--once", "--board", "artikle"), "unknown_board"),
     ],
 )

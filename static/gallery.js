@@ -60,7 +60,7 @@ async function copy({ target }) {
   const code = document.getElementById(target.dataset.copy);
   try {
     await navigator.clipboard.writeText(code.textContent);
-    target.textContent = '\ubcf5\uc0ac\ud568';
+    target.textContent = '\ubcf5\uc0ac\ub428';
   } catch {
     getSelection().selectAllChildren(code);
   }

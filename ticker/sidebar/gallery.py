@@ -27,7 +27,7 @@ SNIPPETS: Final = (
     (
         "pinned",
         "스크립트 (SRI 고정)",
-        "파일이 바뀌면 실행되지 않습니다. 새 판이 나오면 이 줄을 고쳐 다시 배포할 수 있는 곳에만 쓰세요.",
+        "파일이 바뀌면 실행되지 않습니다. 새 버전이 나오면 이 줄을 고쳐 다시 배포할 수 있는 곳에만 쓰세요.",
         (
             '<script type="module" src="{url}/{file}" integrity="{integrity}" crossorigin="anonymous"></script>\n'
             "<crypto-ticker{attributes}></crypto-ticker>"
@@ -36,7 +36,7 @@ SNIPPETS: Final = (
     (
         "iframe",
         "iframe",
-        "스크립트를 넣을 수 없는 곳에 씁니다. 높이를 저절로 맞추려면 같은 페이지에서 widget.js를 함께 불러오세요.",
+        "스크립트를 넣을 수 없는 곳에 씁니다. 높이를 자동으로 맞추려면 같은 페이지에서 widget.js를 함께 불러오세요.",
         (
             '<iframe src="{url}/embed/{board}{query}" title="{title}" width="320" height="{height}" loading="lazy" '
             'sandbox="{sandbox}" style="border:0"></iframe>'
@@ -63,7 +63,7 @@ CHOICES: Final = (
     ("lang", "언어", (("ko", "한국어"), ("en", "English"))),
     ("theme", "바탕", (("inherit", "페이지를 따름"), ("light", "밝게"), ("dark", "어둡게"), ("auto", "독자 설정"))),
     ("colors", "색", (("", "언어에 맞춤"), ("ko", "빨강·파랑"), ("en", "초록·빨강"), ("safe", "색각 배려"))),
-    ("credit", "출처 표기", (("", "표시"), ("off", "숨김"))),
+    ("credit", "ticker 표기", (("", "표시"), ("off", "숨김"))),
     ("width", "미리 보기 너비", (("320", "320"), ("280", "280"), ("400", "400"), ("640", "640"))),
 )
 

@@ -114,7 +114,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
         redis="저장 지연 {} ms",
         unreachable="저장소 연결 안 됨",
         machine="프로그램용 주소",
-        ago=("{}초 전", "{}분 전", "{}시간 전", "{}일 전"),
+        ago=("{}초\u00a0전", "{}분\u00a0전", "{}시간\u00a0전", "{}일\u00a0전"),
     ),
     "en": StatusWords(
         title="Price service status",
@@ -181,6 +181,6 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
         redis="store lag {} ms",
         unreachable="store unreachable",
         machine="for programs",
-        ago=("{} s ago", "{} min ago", "{} h ago", "{} d ago"),
+        ago=("{}\u00a0s\u00a0ago", "{}\u00a0min\u00a0ago", "{}\u00a0h\u00a0ago", "{}\u00a0d\u00a0ago"),
     ),
 }

@@ -15,6 +15,7 @@ from ticker.errors import UsageError
 
 WANTED: Final = {
     "allowed_origins": 'a list of origins such as ["https://news.example.com"], or ["*"]',
+    "frame_ancestors": 'a list with one page an entry, such as ["https://news.example.com"], or ["*"]',
     "public_url": "an address such as https://quotes.example.com",
     "url": "redis://host:6379/0, or begins with rediss://, unix:// or redis+sentinel://",
     "ws_url": "an address that begins with ws:// or wss://",

@@ -74,7 +74,7 @@ HOLD = Held(T - 60_000, "upbit", "BTC", "984215000000", "57895000")
         (board(), {"holds": [HOLD]}, "degraded", ["확인 중인 가격이 1건", "984,215,000,000", "57,895,000"]),
         (board(), {"reachable": False}, "degraded", ["저장소(Redis)에 연결되지 않아", "저장소 연결 안 됨"]),
         (board(), {"silent": True}, "down", ["수집기가 응답하지 않습니다."]),
-        (stale(), {}, "down", ["움직이지 않는 시세판이 있습니다.", "멈춤", "지연 3"]),
+        (stale(), {}, "down", ["실시간 가격이 없는 시세판이 있습니다.", "멈춤", "지연 3"]),
         (BoardState(), {}, "down", ["멈춤", "대기 3", "—"]),
     ],
 )
@@ -90,7 +90,16 @@ def test_a_board_that_an_editor_froze_is_not_down() -> None:
     state.frozen = True
     answer = tell(state)
     assert answer["state"] == "degraded"
-    assert "편집자가 고정함" in page(answer, {"krw": BOARD}, "ko")
+    shown = page(answer, {"krw": BOARD}, "ko")
+    assert "편집자가 고정함" in shown
+    assert "편집자가 고정한 시세판: krw." in shown
+
+
+def test_all_is_well_does_not_say_that_a_frozen_board_moves() -> None:
+    answer = tell(board(frozen=True))
+    assert answer["state"] == "ok"
+    assert "모든 시세판이 정상입니다. 편집자가 고정한 시세판: krw." in page(answer, {"krw": BOARD}, "ko")
+    assert "Every board works as it should. Frozen by an editor: krw." in page(answer, {"krw": BOARD}, "en")
 
 
 def test_incidents_and_holds_are_told_together_newest_first() -> None:

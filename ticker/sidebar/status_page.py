@@ -92,6 +92,8 @@ def _verdict(at: _Page) -> str:
 
 def _causes(at: _Page) -> Iterable[str]:
     causes, told = at.words.causes, at.told
+    if frozen := [board["board"] for board in told["boards"] if board["frozen"]]:
+        yield causes["frozen"].format(", ".join(frozen))
     if told["collector"]["state"] == "silent":
         yield causes["silent"]
     if told["redis"]["state"] == "unreachable":

@@ -52,11 +52,12 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
     "ko": StatusWords(
         title="시세 서비스 상태",
         verdicts={
-            "ok": ("정상", "모든 시세판이 실시간으로 움직이고 있습니다."),
+            "ok": ("정상", "모든 시세판이 정상입니다."),
             "degraded": ("주의", "시세판은 움직이고 있지만 살펴볼 것이 있습니다."),
-            "down": ("장애", "움직이지 않는 시세판이 있습니다. 마지막 가격과 그 시각이 표시되고 있습니다."),
+            "down": ("장애", "실시간 가격이 없는 시세판이 있습니다. 마지막 가격이 있으면 그 시각과 함께 보여 줍니다."),
         },
         causes={
+            "frozen": "편집자가 고정한 시세판: {}.",
             "silent": "수집기가 응답하지 않습니다.",
             "unreachable": "저장소(Redis)에 연결되지 않아 아래 내용은 마지막으로 확인한 것입니다.",
             "exchanges": "연결이 원활하지 않은 거래소: {}.",
@@ -119,11 +120,12 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
     "en": StatusWords(
         title="Price service status",
         verdicts={
-            "ok": ("All good", "Every board is moving in real time."),
+            "ok": ("All good", "Every board works as it should."),
             "degraded": ("Attention", "The boards are moving, but something needs a look."),
-            "down": ("Outage", "A board has stopped. Its last prices are shown with their time."),
+            "down": ("Outage", "A board has no live price. Its last prices, if any, are shown with their time."),
         },
         causes={
+            "frozen": "Frozen by an editor: {}.",
             "silent": "The collector does not answer.",
             "unreachable": "The store (Redis) cannot be reached; what follows is what was last known.",
             "exchanges": "Exchanges with connection trouble: {}.",

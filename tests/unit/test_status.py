@@ -132,6 +132,15 @@ def test_a_strangers_words_cannot_become_markup() -> None:
     assert re.findall("<[qius]>", page(answer, {"krw": named}, "en").replace(STYLE, "")) == []
 
 
+def test_the_page_reloads_itself_until_a_reader_stops_it() -> None:
+    reloading, still = (page(tell(board()), {"krw": BOARD}, "en", refreshing=on) for on in (True, False))
+    assert '<meta http-equiv="refresh" content="30">' in reloading
+    assert '<a href="?lang=en&amp;refresh=off">stop</a>' in reloading
+    assert "http-equiv" not in still
+    assert '<a href="?lang=en">start</a>' in still
+    assert '<a href="?lang=ko&amp;refresh=off" hreflang="ko"' in still
+
+
 def test_simulated_prices_are_said_to_be() -> None:
     simulated = {"krw": msgspec.structs.replace(BOARD, simulated=True)}
     assert "모의 시세입니다." in page(tell(board()), simulated, "ko")

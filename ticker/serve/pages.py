@@ -83,7 +83,9 @@ class Pages:
         """`/status`: the same for people, in their language."""
         standing = told(self._hub.configured, self._hub.boards, await self._records.known())
         language = query.spoken(request.query, request.headers.get("Accept-Language", ""))
-        text = status_page.page(standing, self._hub.configured, language)
+        text = status_page.page(
+            standing, self._hub.configured, language, refreshing=request.query.get("refresh") != "off"
+        )
         policy = STATUS_POLICY | STATUS_CACHING | {"Vary": "Accept-Encoding, Accept-Language"}
         return cached(request, Snapshot(text.encode()), "text/html", HEADERS | SAFE | policy)
 

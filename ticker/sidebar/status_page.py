@@ -59,25 +59,25 @@ class _Page:
         return self.words.ago[unit].format(seconds // UNITS[unit])
 
 
-def page(told: Mapping[str, Any], boards: Mapping[str, Board], lang: Language) -> str:
-    """The whole page; its one `<style>` is `STYLE_HASH`, it needs no script and reloads itself."""
+def page(told: Mapping[str, Any], boards: Mapping[str, Board], lang: Language, *, refreshing: bool = True) -> str:
+    """The whole page; its one `<style>` is `STYLE_HASH`, it needs no script and reloads itself unless told not to."""
     at = _Page(told, boards, lang)
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if refreshing else ""
     words = at.words
-    parts = (
+    head = (
+        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
+        f"{refresh}<title>{words.verdicts[told['state']][0]} · {words.title}</title><style>{STYLE}</style></head>"
+    )
+    top = f"<h1>{words.title}</h1>{_verdict(at)}{_when(at, refreshing)}{_simulated(at)}"
+    sections = (
         _section(words.boards, _boards(at)),
         _section(words.exchanges, _exchanges(at)),
         _section(words.held, _held(at)),
         _section(words.incidents, _incidents(at)),
         *(_section(words.premium, _premium(at, premium)) for premium in told["premium"]),
     )
-    return (
-        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
-        f'<meta http-equiv="refresh" content="{REFRESH_S}"><title>{words.verdicts[told["state"]][0]} · {words.title}'
-        f"</title><style>{STYLE}</style></head><body><header><h1>{words.title}</h1>{_verdict(at)}{_when(at)}"
-        f"{_simulated(at)}</header>"
-        f"<main>{''.join(parts)}</main>{_footer(at)}</body></html>"
-    )
+    return f"{head}<body><header>{top}</header><main>{''.join(sections)}</main>{_footer(at)}</body></html>"
 
 
 def _section(title: str, inner: str) -> str:
@@ -106,13 +106,16 @@ def _causes(at: _Page) -> Iterable[str]:
         yield causes["stale"].format(late)
 
 
-def _when(at: _Page) -> str:
+def _when(at: _Page, refreshing: bool) -> str:
     other = "en" if at.lang == "ko" else "ko"
     moment = at.clock(at.told["ts"], "%Y.%m.%d %H:%M:%S" if at.lang == "ko" else "%Y-%m-%d %H:%M:%S")
     zone = "KST" if at.zone.key == SEOUL else at.zone.key
+    said, change = at.words.refreshes if refreshing else at.words.stays
+    kept, changed = ("", "&amp;refresh=off") if refreshing else ("&amp;refresh=off", "")
     return (
-        f'<p class="when">{at.words.when.format(f"{moment} {zone}")} · '
-        f'<a href="?lang={other}" hreflang="{other}" lang="{other}">{at.words.other}</a></p>'
+        f'<p class="when">{at.words.when.format(f"{moment} {zone}")} · {said} '
+        f'(<a href="?lang={at.lang}{changed}">{change}</a>) · '
+        f'<a href="?lang={other}{kept}" hreflang="{other}" lang="{other}">{at.words.other}</a></p>'
     )
 
 

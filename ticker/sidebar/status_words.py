@@ -16,6 +16,10 @@ class StatusWords(Struct, frozen=True):
     causes: dict[str, str]
     """What the sentence names when something is wrong."""
     when: str
+    refreshes: tuple[str, str]
+    """That the page reloads itself, and the link that ends it."""
+    stays: tuple[str, str]
+    """That it does not, and the link that begins it."""
     other: str
     """The other language, in that language."""
     boards: str
@@ -64,7 +68,9 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
             "held": "확인 중인 가격이 {}건 있습니다.",
             "stale": "지연된 종목이 {}개 있습니다.",
         },
-        when="{} 기준 · 30초마다 새로 고칩니다",
+        when="{} 기준",
+        refreshes=("30초마다 새로 고칩니다", "멈추기"),
+        stays=("새로 고침을 멈췄습니다", "다시 켜기"),
         other="English",
         boards="시세판",
         exchanges="거래소",
@@ -132,7 +138,9 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
             "held": "Prices being checked: {}.",
             "stale": "Coins that are late: {}.",
         },
-        when="As of {} · refreshes every 30 seconds",
+        when="As of {}",
+        refreshes=("refreshes every 30 seconds", "stop"),
+        stays=("does not refresh", "start"),
         other="한국어",
         boards="Boards",
         exchanges="Exchanges",

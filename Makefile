@@ -4,7 +4,7 @@ BIN := .venv/bin
 DIST := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults soak bench bench-ingest bench-push bench-readers bench-widget bench-flood release-widget release docs reference test-release test-fuzz test-clients test-web check format lock test-system clean
+.PHONY: help setup demo run test test-faults soak bench bench-ingest bench-push bench-readers bench-hundred bench-widget bench-flood release-widget release docs reference test-release test-fuzz test-clients test-web check format lock test-system clean
 
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-ingest: setup ## Prices in, beside cryptofeed and ccxt.pro (installed into
 
 bench-push: setup ## What a delivery costs beside peers, interleaved (gcc, two cores)
 	@PYTHONPATH=. $(BIN)/python bench/push/run.py
+
+bench-hundred: setup ## 100,000 sidebars on this machine (gcc, two cores, two minutes)
+	@PYTHONPATH=. $(BIN)/python bench/push/hundred.py
 
 bench-readers: setup ## What readers cost in other ways, a tick's way to them, storms, snapshots (gcc, wrk, nginx)
 	@for one in figures latency storm snapshot; do PYTHONPATH=. $(BIN)/python bench/push/$$one.py || exit 1; done

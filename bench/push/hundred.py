@@ -1,6 +1,6 @@
 """A hundred thousand sidebars on one machine: six workers of `ticker serve`, one update a second.
 
-    python bench/push/hundred.py [READERS] [UPDATES_PER_SECOND]     (needs gcc, 100,000 loopback ports, about 3 GB)
+    make bench-hundred, or python bench/push/hundred.py [READERS] [UPDATES_PER_SECOND]       (needs gcc, about 3 GB)
 
 Redis, the six workers and six readers' clients (C) share the machine's cores. Each update is one row, written as a
 collector does; a delivery takes from the row's `ts` to the reader's clock, Redis and the flush included. Memory is the
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -80,6 +81,12 @@ def megabytes(pids: list[int]) -> float:
     return sum(int(line.split()[1]) for line in lines) / 1024
 
 
+def clients_of(admin: int) -> int:
+    """The readers of one worker, as it tells itself."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=5) as answer:
+        return int(float(answer.read().decode().partition("\nticker_push_clients ")[2].split()[0]))
+
+
 async def read(folder: Path, number: int, pid: int) -> asyncio.subprocess.Process:
     """One client, once all its readers are there."""
     words = [folder / "load", PORT, "/v1/stream/krw", READERS // WORKERS, SECONDS, pid, "wait"]
@@ -97,15 +104,17 @@ async def measure(folder: Path, url: str) -> dict[str, Any]:
     server = await asyncio.create_subprocess_exec(*command, env=environment(url))
     feeding = asyncio.create_task(feed(url))
     try:
-        await asyncio.to_thread(harness.wait_for, PORT, "/readyz")
+        for number in range(WORKERS):
+            await asyncio.to_thread(harness.wait_for, ADMIN + number, "/readyz")
         pids = workers(server.pid)
         clients = [await read(folder, number, pids[0]) for number in range(WORKERS)]
-        before = list(cores(pids))
+        each = [clients_of(ADMIN + number) for number in range(WORKERS)]
+        before, memory = list(cores(pids)), megabytes(pids)
         for client in clients:
             client.send_signal(signal.SIGUSR1)
         told = [orjson.loads((await client.communicate())[0]) for client in clients]
         used = [after - first for after, first in zip(cores(pids), before, strict=True)]
-        return {"clients": told, "cores": sum(used) / (SECONDS + 1), "pss_mb": megabytes(pids)}
+        return {"clients": told, "readers_of_each": each, "cores": sum(used) / (SECONDS + 1), "pss_mb": memory}
     finally:
         feeding.cancel()
         server.terminate()
@@ -125,7 +134,8 @@ def main() -> None:
     result["p99_ms"] = [client["p99_ms"] for client in clients]
     result["p50_ms"] = [client["p50_ms"] for client in clients]
     harness.write("hundred", result)
-    summary = {key: result[key] for key in ("open", "closed", "frames", "p50_ms", "p99_ms", "cores", "pss_mb")}
+    told = ("open", "closed", "readers_of_each", "frames", "p50_ms", "p99_ms", "cores", "pss_mb")
+    summary = {key: result[key] for key in told}
     print(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
 
 

@@ -91,7 +91,7 @@ def test_a_board_that_an_editor_froze_is_not_down() -> None:
     answer = tell(state)
     assert answer["state"] == "degraded"
     shown = page(answer, {"krw": BOARD}, "ko")
-    assert "편집자가 고정함" in shown
+    assert ">고정됨<" in shown
     assert "편집자가 고정한 시세판: krw." in shown
 
 

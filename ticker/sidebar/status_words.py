@@ -90,7 +90,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
             "price": "가격",
             "time": "시각",
         },
-        board_states={"live": "실시간", "stale": "일부 지연", "down": "멈춤", "frozen": "편집자가 고정함"},
+        board_states={"live": "실시간", "stale": "일부 지연", "down": "멈춤", "frozen": "고정됨"},
         source_states={"live": "정상", "stale": "지연", "down": "연결 안 됨"},
         rows={
             "live": "실시간 {}",
@@ -160,7 +160,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
             "price": "Price",
             "time": "Time",
         },
-        board_states={"live": "live", "stale": "partly late", "down": "stopped", "frozen": "frozen by an editor"},
+        board_states={"live": "live", "stale": "partly late", "down": "stopped", "frozen": "frozen"},
         source_states={"live": "fine", "stale": "late", "down": "not connected"},
         rows={
             "live": "{} live",

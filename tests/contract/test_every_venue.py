@@ -178,7 +178,7 @@ async def test_a_limit_at_the_handshake_is_obeyed(status: int) -> None:
             await until(lambda: log.reasons)
             assert log.reasons == [f"HTTP {status} at the handshake"]
             stage.venue.faults.reject = None
-            await until(lambda: len(stage.venue.dials) == 2)
+            await until(lambda: len(stage.venue.dials) >= 2)
             assert stage.venue.dials[1] - stage.venue.dials[0] >= 300
 
     await each(check)

@@ -36,8 +36,10 @@ local parts = {}
 for name, rows in pairs(cjson.decode(ARGV[3])) do
   local key = p .. 'board:' .. name
   local revision = redis.pcall('HINCRBY', key, 'revision', 1)
-  if type(revision) == 'table' then  -- somebody wrote there what is no number
-    redis.call('DEL', key)
+  if type(revision) == 'table' then
+    local why = revision.err or ''
+    if not (string.find(why, 'integer') or string.find(why, 'WRONGTYPE')) then return revision end  -- full, say
+    redis.call('DEL', key)  -- somebody wrote there what is no number
     return redis.error_reply('EMPTY')
   end
   local texts = {}

@@ -85,7 +85,7 @@ def inside() -> dict[str, float]:
     """The server's own figures: how many trades, and how many of them took at most 5 ms, as /metrics tells."""
     with urllib.request.urlopen(f"http://127.0.0.1:{ADMIN}/metrics", timeout=5) as answer:
         text = answer.read().decode()
-    found = dict(re.findall(r'delay_seconds_bucket\{le="([^"]+)",since="exchange"\} (\S+)', text))
+    found = dict(re.findall(r'delay_seconds_bucket\{le="([^"]+)",since="trade"\} (\S+)', text))
     return {"trades": float(found["+Inf"]), "at_most_5_ms": float(found["0.005"])}
 
 

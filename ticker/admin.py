@@ -7,12 +7,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ticker.errors import cannot_listen
+from ticker.serve.address import url_of
 from ticker.settings import Admin
 
 
 @asynccontextmanager
-async def serve(settings: Admin, figures: CollectorRegistry, ready: Callable[[], bool]) -> AsyncIterator[None]:
-    """Serve `/metrics`, `/healthz` and `/readyz` on the admin port while the context lasts."""
+async def serve(settings: Admin, figures: CollectorRegistry, ready: Callable[[], bool]) -> AsyncIterator[str]:
+    """Serve `/metrics`, `/healthz` and `/readyz` on the admin port while the context lasts; its address."""
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(figures), headers={"Content-Type": "text/plain; version=0.0.4"})
@@ -32,6 +33,6 @@ async def serve(settings: Admin, figures: CollectorRegistry, ready: Callable[[],
             await web.TCPSite(runner, settings.host, settings.port).start()
         except OSError as error:
             raise cannot_listen(error, "admin", settings.host, settings.port) from None
-        yield
+        yield url_of(*runner.addresses[0][:2])
     finally:
         await runner.cleanup()

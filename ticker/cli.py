@@ -51,11 +51,7 @@ def run(context: click.Context, config: str | None) -> None:
 @click.pass_context
 def demo(context: click.Context, config: str | None, frozen: bool, drilled: bool) -> None:
     """The same over simulated exchanges on loopback; needs no network."""
-    settings = settings_of(context, config)
-    click.echo(
-        f"Simulated prices: http://{settings.server.host}:{settings.server.port}/embed/article  (Ctrl-C ends)", err=True
-    )
-    start(program.demo(settings, frozen=frozen, drilled=drilled))
+    start(program.demo(settings_of(context, config), frozen=frozen, drilled=drilled))
 
 
 @cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker collect")
@@ -80,7 +76,8 @@ def collect(context: click.Context, config: str | None) -> None:
 @click.pass_context
 def serve(context: click.Context, workers: int, worker: int | None, config: str | None) -> None:
     """Only server nodes; needs redis.url."""
-    settings, read = settings_of(context, config), again(context, config)
+    settings = settings_of(context, config, "" if worker is None else str(worker))
+    read = again(context, config)
     if worker is not None:
         start(program.serve(_with_own_port(settings, worker), read, worker=True))
     elif workers == 1:

@@ -10,11 +10,15 @@ import orjson
 from ticker.errors import visible
 from ticker.settings import Log
 
-TEXT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+TEXT: Final = "%(asctime)s %(levelname)-7s {}%(message)s"
 
 
 class JsonLines(logging.Formatter):
-    """`{"ts":"2026-11-23T10:42:07.123Z","level":"info","logger":"ticker.feed","message":"…"}`."""
+    """`{"ts":"2026-11-23T10:42:07.123Z","level":"info","logger":"ticker.feed","message":"…"}` (`"worker":"0"`)."""
+
+    def __init__(self, worker: str = "") -> None:
+        super().__init__()
+        self._own = {"worker": worker} if worker else {}
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as one line, whatever line breaks its message holds."""
@@ -23,7 +27,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-        }
+        } | self._own
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         whole = {key: value.encode(errors="backslashreplace").decode() for key, value in line.items()}
@@ -46,14 +50,20 @@ class Text(logging.Formatter):
         return "\n".join(f"    {visible(line)}" for line in super().formatException(ei).splitlines())
 
 
-def setup(settings: Log) -> None:
+def setup(settings: Log, worker: str = "") -> None:
     """Send everything to stderr in the configured form; libraries speak from warning on."""
-    text = settings.format == "text" or (settings.format == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Text(TEXT) if text else JsonLines())
+    handler.setFormatter(formatter(settings, worker))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("ticker").setLevel(settings.level.upper())
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # strangers' bad requests would flood the log
+
+
+def formatter(settings: Log, worker: str = "") -> logging.Formatter:
+    """The configured form; a worker's lines carry its number."""
+    if settings.format == "text" or (settings.format == "auto" and sys.stderr.isatty()):
+        return Text(TEXT.format(f"worker {worker}: " if worker else ""))
+    return JsonLines(worker)
 
 
 def printable(text: str) -> str:

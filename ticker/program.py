@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import os
-import signal
+import logging
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -13,12 +12,14 @@ from typing import Final, TypeAlias
 from ticker import admin, clock, sim
 from ticker.collect.backfill import Progress as Report
 from ticker.collect.collector import Collector
+from ticker.ending import asked_to_end, until_asked
 from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.metrics import CollectorMetrics, ServerMetrics, registry
 from ticker.model import Board
 from ticker.reload import Reload, Tell
 from ticker.serve import door, workers
+from ticker.serve.address import local_url
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
 from ticker.settings import Settings, boards, exchanges_of
@@ -26,8 +27,12 @@ from ticker.sim import drill
 from ticker.store import Reader, Writer, embedded
 from ticker.tools import bars, playback, tape
 
+log = logging.getLogger(__name__)
+
 Read: TypeAlias = Callable[[], Settings]
 """Reads the configuration again."""
+Up: TypeAlias = Callable[[str], None]
+"""Told as soon as it serves, and where from here."""
 GRACE_S: Final = 10.0
 """How much longer than `drain_s` a worker may take to end."""
 
@@ -46,16 +51,24 @@ async def collect(settings: Settings, read: Read) -> None:
         with bars.backfill() as report:
             collector = _collector(settings, shown, exchanges_of(settings, shown), store, report)
             told = registry(CollectorMetrics(collector, clock.now))
-            async with admin.serve(settings.admin, told, lambda: True):
+            async with admin.serve(settings.admin, told, lambda: True) as operators:
+                log.info(
+                    "collecting boards %s from %s · admin %s",
+                    _list(shown),
+                    _list(exchanges_of(settings, shown)),
+                    operators,
+                )
                 reload.told.append(_collecting(collector))
-                await _until_signal(collector.run(), reload.run())
+                await until_asked(collector.run(), reload.run())
 
 
 async def serve(settings: Settings, read: Read, *, worker: bool = False) -> None:
     """Only a server node; a worker shares the public port with others, and says when it listens."""
     reload = Reload(read)
     async with Reader(_needed(settings), persistent=True) as store:
-        await _serve(settings, boards(settings), store, worker=worker, reload=reload)
+        await _serve(
+            settings, boards(settings), store, worker=worker, reload=reload, up=workers.say_ready if worker else _quiet
+        )
 
 
 async def serve_together(settings: Settings, read: Read, commands: Sequence[Sequence[str]]) -> int:
@@ -69,7 +82,7 @@ async def serve_together(settings: Settings, read: Read, commands: Sequence[Sequ
             worker.reload()
 
     reloading = Reload(read, pass_on).run()
-    return await workers.supervise(started, _signal(), reloading, settings.server.drain_s + GRACE_S)
+    return await workers.supervise(started, asked_to_end(), reloading, settings.server.drain_s + GRACE_S)
 
 
 async def demo(settings: Settings, *, frozen: bool, drilled: bool = False) -> None:
@@ -81,7 +94,7 @@ async def demo(settings: Settings, *, frozen: bool, drilled: bool = False) -> No
     world = sim.World(clock.now().wall, frozen=frozen)
     async with sim.serve(sim.venues(world, clock.now)) as exchanges:
         with _redis(settings, data_dir, empty=True) as url:
-            await _both(settings, sim.boards(), exchanges, url, drilled=drilled)
+            await _both(settings, sim.boards(), exchanges, url, drilled=drilled, up=_invite)
 
 
 async def replay(settings: Settings, files: Sequence[Path], exchange: str | None, speed: float) -> None:
@@ -103,10 +116,18 @@ async def record(settings: Settings, file: Path) -> int:
     try:
         with file.open("ab", buffering=0) as output:
             recorder = tape.Recorder(output)
-            await _until_signal(playback.listen(exchanges_of(settings, shown), shown, settings.network.proxy, recorder))
+            await until_asked(playback.listen(exchanges_of(settings, shown), shown, settings.network.proxy, recorder))
             return recorder.lines
     except OSError as error:
         raise StartError(f"{file}: {error.strerror}; choose another file") from None
+
+
+def _quiet(_url: str) -> None:
+    """Nobody waits to hear that it serves."""
+
+
+def _invite(url: str) -> None:
+    sys.stderr.write(f"Simulated prices: {url}/embed/article  (Ctrl-C ends)\n")
 
 
 async def _both(
@@ -117,6 +138,7 @@ async def _both(
     *,
     drilled: bool = False,
     reload: Reload | None = None,
+    up: Up = _quiet,
 ) -> None:
     writer, reader = Writer(url, persistent=True), Reader(url, persistent=True)
     async with writer, reader, asyncio.TaskGroup() as tasks:
@@ -126,7 +148,7 @@ async def _both(
             if reload is not None:
                 reload.told.append(_collecting(collector))
             figures = CollectorMetrics(collector, clock.now)
-            await _serve(settings, shown, reader, figures, drilled=drilled, reload=reload)
+            await _serve(settings, shown, reader, figures, drilled=drilled, reload=reload, up=up)
             collecting.cancel()
 
 
@@ -168,6 +190,7 @@ async def _serve(
     drilled: bool = False,
     worker: bool = False,
     reload: Reload | None = None,
+    up: Up = _quiet,
 ) -> None:
     """Serve until a signal, then drain: no new readers, a farewell to the old ones, and out."""
     hub = Hub({**shown, drill.BOARD.name: drill.BOARD} if drilled else shown, settings.server)
@@ -177,46 +200,23 @@ async def _serve(
     async with asyncio.TaskGroup() as tasks:
         public = await door.serve(hub, settings, node, reuse_port=worker)
         told = registry(ServerMetrics(public, clock.now, node), *figures)
-        async with admin.serve(settings.admin, told, lambda: hub.ready and not public.lobby.draining):
-            if worker:
-                workers.say_ready()
+        async with admin.serve(settings.admin, told, lambda: hub.ready and not public.lobby.draining) as operators:
+            log.info("serving %s (boards %s) · admin %s", public.url, _list(shown), operators)
+            up(local_url(settings.server.host, public.port))
             drills = [drill.run(hub, clock.now, partial(print, file=sys.stderr, flush=True))] if drilled else []
             following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run(), *drills)]
             if reload is not None:
                 reload.told.append(_serving(node, public))
                 following.append(tasks.create_task(reload.run()))
-            await _signal()
+            await asked_to_end()
             await public.drain()
             await public.close()
         for task in following:
             task.cancel()
 
 
-async def _until_signal(*works: Coroutine[None, None, None]) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        working = [tasks.create_task(work) for work in works]
-        await _signal()
-        for task in working:
-            task.cancel()
-
-
-async def _signal() -> None:
-    """SIGTERM, SIGINT, or the end of the private Redis; a second SIGTERM or SIGINT ends the process at once.
-
-    Its exit code is then that of a command a shell has killed.
-    """
-    asked = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def ask(number: int) -> None:
-        if asked.is_set():
-            os._exit(128 + number)
-        asked.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask, number)
-    loop.add_signal_handler(embedded.ENDED, asked.set)
-    await asked.wait()
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 @contextlib.contextmanager

@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 config_option = click.option("--config", metavar="FILE", help="The configuration file.", default=None)
 
 
-def settings_of(context: click.Context, config: str | None) -> Settings:
+def settings_of(context: click.Context, config: str | None, worker: str = "") -> Settings:
     """The settings for a command, with logging set up by them."""
     settings = load(config or context.find_root().obj)
-    logs.setup(settings.log)
+    logs.setup(settings.log, worker)
     return settings
 
 

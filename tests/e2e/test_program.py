@@ -183,10 +183,8 @@ def test_a_port_in_use_is_one_line_and_exit_1(tmp_path: Path) -> None:
         program.ready()
         other = ticker("demo", TICKER_REDIS__DATA_DIR=str(tmp_path / "other"), TICKER_SERVER__PORT=str(program.port))
         assert other.returncode == 1
-        assert other.stderr.splitlines()[-1].endswith(
-            f"{program.port} is in use; stop what listens there, or set server.port (TICKER_SERVER__PORT)"
-        )
-        assert "Traceback" not in other.stderr
+        remedy = "stop what listens there, or set server.port (TICKER_SERVER__PORT)"
+        assert other.stderr.splitlines() == [f"ticker: 127.0.0.1:{program.port} is in use; {remedy}"]
 
 
 @pytest.mark.parametrize("section", ["server", "admin"])
@@ -220,6 +218,20 @@ def test_a_users_mistake_is_one_line_and_exit_2(
     assert done.returncode == 2
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_up_says_where(tmp_path: Path, redis_url: str) -> None:
+    """Fails when the demo's address is that of the settings, which here is any port, or stands there too early."""
+    with Program(tmp_path, "demo", server__host="::1", server__port="0", admin__port="0") as program:
+        until(lambda: "Ctrl-C ends" in program.log.read_text(encoding="utf-8"), program)
+        said = program.log.read_text(encoding="utf-8")
+        where = re.search(r"Simulated prices: (http://\[::1\]:\d+)/embed/article", said)
+        assert where is not None, said
+        assert f"serving {where[1]} (boards article, krw) · admin http://127.0.0.1:" in said
+    alone = {"redis__url": redis_url, "exchanges__upbit__enabled": "false", "log__format": "text"}
+    with Program(tmp_path, "collect", **alone) as program:
+        said = f"INFO    collecting boards krw from bithumb, coinone, korbit, gopax · admin {program.admin}\n"
+        until(lambda: said in program.log.read_text(encoding="utf-8"), program)
 
 
 def test_an_unreachable_redis_is_retried_and_then_exit_1() -> None:

@@ -115,7 +115,9 @@ def test_boards_names_and_origins_change_and_nobody_is_disconnected(tmp_path: Pa
         for program in (collector, servers):
             program.process.send_signal(signal.SIGHUP)
             until(lambda program=program: told(program, "nothing changes: unknown setting boards.new.qoute"), program)
-        assert servers.log.read_text(encoding="utf-8").count("qoute") == 1
+        said = [orjson.loads(line) for line in servers.log.read_text(encoding="utf-8").splitlines()]
+        assert sum("qoute" in line["message"] for line in said) == 1
+        assert {line.get("worker") for line in said if "read again" in line["message"]} == {None, "0", "1"}
         heard(readers[0], "update")
         assert live(servers, "krw")
         assert collector.process.poll() is servers.process.poll() is None

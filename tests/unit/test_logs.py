@@ -9,19 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticker.logs import TEXT, JsonLines, Text
+from ticker.logs import JsonLines, formatter
+from ticker.settings import Log
 
 
-def said(formatter: logging.Formatter, message: str, *, failed: bool = False) -> str:
+def said(form: logging.Formatter, message: str, *, failed: bool = False) -> str:
     try:
         raise ZeroDivisionError(message) if failed else KeyError
     except (ZeroDivisionError, KeyError):
         found = sys.exc_info() if failed else None
     record = logging.LogRecord("ticker.serve", logging.WARNING, "", 1, "%s", (message,), found)
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    stream.write(formatter.format(record))
+    stream.write(form.format(record))
     stream.flush()
-    return formatter.format(record)
+    return form.format(record)
 
 
 any_text = st.text(st.characters(exclude_categories=())) | st.text("\n\r\x1b\x85\u2028\ud800a")
@@ -39,19 +40,24 @@ def test_one_event_is_one_line_of_json(message: str) -> None:
 @given(any_text)
 def test_one_event_is_one_visible_line_of_text(message: str) -> None:
     """Fails when an escape sequence reaches the operator's terminal."""
-    line = said(Text(TEXT), message)
+    line = said(formatter(Log(format="text")), message)
     assert line.isprintable()
     assert line.splitlines() == [line]
 
 
 @given(any_text)
 def test_the_lines_of_a_mistake_of_ours_pass_for_no_event(message: str) -> None:
-    first, *rest = said(Text(TEXT), message, failed=True).split("\n")
+    first, *rest = said(formatter(Log(format="text")), message, failed=True).split("\n")
     assert " WARNING " in first
     assert rest
     assert all(line.startswith("    ") and line.isprintable() for line in rest)
 
 
-@pytest.mark.parametrize("formatter", [JsonLines(), Text(TEXT)])
-def test_what_people_can_read_stays_as_it_is(formatter: logging.Formatter) -> None:
-    assert "업비트: 점검 — done" in said(formatter, "업비트: 점검 — done")
+def test_a_worker_is_named_in_its_lines() -> None:
+    assert orjson.loads(said(formatter(Log(format="json"), "1"), "SIGHUP: read"))["worker"] == "1"
+    assert said(formatter(Log(format="text"), "1"), "SIGHUP: read").endswith("WARNING worker 1: SIGHUP: read")
+
+
+@pytest.mark.parametrize("form", [JsonLines(), formatter(Log(format="text"))])
+def test_what_people_can_read_stays_as_it_is(form: logging.Formatter) -> None:
+    assert "업비트: 점검 — done" in said(form, "업비트: 점검 — done")

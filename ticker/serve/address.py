@@ -42,6 +42,16 @@ def public_url(headers: Mapping[str, str], peer: str, server: Server) -> str:
     return f"{'https' if scheme == 'https' else 'http'}://{host}{prefix.rstrip('/')}"
 
 
+def url_of(host: str, port: int) -> str:
+    """`http://127.0.0.1:8080`, `http://[::]:8080`."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def local_url(host: str, port: int) -> str:
+    """Where a server that listens there is reached from this machine."""
+    return url_of({"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host), port)  # noqa: S104 - asked, not bound
+
+
 def origin_of(headers: Mapping[str, str], peer: str, server: Server) -> str | None:
     """Which of the pages that may open a stream is asking; None when it may not.
 

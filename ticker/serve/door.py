@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ticker.errors import cannot_listen
 from ticker.serve import descriptors
+from ticker.serve.address import url_of
 from ticker.serve.answers import Connection
 from ticker.serve.doorstep import STREAM, Question, Visitor
 from ticker.serve.handshake import accept
@@ -66,6 +67,11 @@ class Door:
         if self._server is None:
             raise RuntimeError("not open")
         return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return url_of(self.settings.server.host, self.port)
 
     async def run(self) -> None:
         """Look after those who are here, forever."""

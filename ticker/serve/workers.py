@@ -23,7 +23,7 @@ GOOD_S: Final = 60.0
 """A worker that lived for this long is started again without much waiting."""
 
 
-def say_ready() -> None:
+def say_ready(_url: str) -> None:
     """What a worker does once it listens."""
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()

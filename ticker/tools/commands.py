@@ -15,6 +15,7 @@ from ticker import clock
 from ticker.errors import StartError, UsageError
 from ticker.logs import printable
 from ticker.model import LANGUAGES, Board
+from ticker.serve.address import local_url
 from ticker.settings import Settings, exchanges_of
 from ticker.start import config_option, settings_of, start
 from ticker.store import FAILURES, Editor, Reader
@@ -141,7 +142,7 @@ def watch_(
 ) -> None:
     """A board live in the terminal; URL is a server's address, by default the configured one."""
     server = settings_of(context, config).server
-    where = url or place.local_url(server.host, server.port)
+    where = url or local_url(server.host, server.port)
     with contextlib.suppress(KeyboardInterrupt):
         if once or not (as_json or sys.stdout.isatty()):
             start(watch.once(where, name, lang, as_json=as_json))

@@ -20,6 +20,7 @@ from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.logs import printable
 from ticker.model import Board
+from ticker.serve.address import local_url
 from ticker.settings import Server, Settings, boards, exchanges_of
 from ticker.store import FAILURES, Inspector, embedded
 from ticker.tools import place
@@ -186,7 +187,7 @@ async def port(what: str, host: str, number: int, setting: str, path: str, expec
             if error.errno == errno.EACCES:
                 remedy = f"take a port from 1024 on ({setting}), or allow low ones: CAP_NET_BIND_SERVICE"
             return Finding("fail", what, f"{where} cannot be opened: {os.strerror(error.errno or 0)}", remedy)
-    if await _answers(place.local_url(host, number) + path, expected):
+    if await _answers(local_url(host, number) + path, expected):
         return Finding("ok", what, f"{where} is ours: a ticker answers there")
     remedy = f"stop what listens there (`ss -ltnp 'sport = :{number}'`), or set {setting}"
     return Finding("fail", what, f"something else listens on {where}", remedy)

@@ -84,12 +84,6 @@ async def _kept(url: str, names: Iterable[str]) -> list[str]:
         raise StartError(f"redis cannot be read: {printable(str(error))}; see `ticker doctor`") from None
 
 
-def local_url(host: str, port: int) -> str:
-    """Where a server that listens there is reached from this machine."""
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - asked, not bound
-    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
-
-
 def _answers(url: str) -> bool:
     """Whether somebody listens on a private server's socket: its address outlives one that was killed."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:

@@ -10,6 +10,7 @@ from websockets.sync.client import connect
 from tests.faults.test_redis import alive, whole
 from tests.program import Program, until
 from tests.redis_server import RedisServer
+from ticker.store.connection import text
 
 NONSENSE = (b"x", b"\xff\xfe", b"{}", b"[]", b"-1", b"9" * 30, b'{"symbol":"BTC","price":"NaN","state":"live"}')
 PATHS = ("/v1/status", "/status", "/v1/holds", "/v1/boards", "/embed/article")
@@ -19,6 +20,15 @@ MESSAGES = (
     b'{"fence":9007199254740992,"ts":1,"boards":{"nobody":{"revision":1,"ts":1,"rows":[]}}}',
     b'{"fence":9007199254740992,"ts":1,"edited":true}',
 )
+
+
+KINDS = {
+    "string": ("fence", "lease", "heartbeat", "status", "holds"),
+    "hash": ("slots", "board:article", "board:krw"),
+    "list": ("accepts",),
+    "left out": ("editor:article", "frozen:article"),
+}
+"""What each key is; the last ones are the editor's own, which no collector writes over."""
 
 
 def poison(admin: redis_client.Redis, value: bytes, coin: str) -> None:
@@ -71,13 +81,61 @@ def test_forged_messages_cost_seconds_and_no_reader_its_socket(tmp_path: Path) -
                     redis_server.admin.publish("ticker:v1:updates", message)
                 until(lambda: "the collector is silent" in program.log.read_text(encoding="utf-8"), program, 10)
                 until(lambda: alive(program), program, 10)
-                newest = 0
+                told = 0
                 until_s = time.monotonic() + 10
-                while newest < (time.time() - 2) * 1000 and time.monotonic() < until_s:
-                    newest = orjson.loads(socket.recv(timeout=5))["ts"]
-                assert newest >= (time.time() - 2) * 1000
+                while told < (time.time() - 2) * 1000 and time.monotonic() < until_s:
+                    told = orjson.loads(socket.recv(timeout=5))["ts"]
+                assert told >= (time.time() - 2) * 1000
             lines = program.log.read_text(encoding="utf-8").splitlines()
             assert len([line for line in lines if "left out" in line]) <= 2
             assert "Traceback" not in "".join(lines)
     finally:
         redis_server.end()
+
+
+def turn(admin: redis_client.Redis, key: str, kind: str) -> None:
+    """A key holds another kind of value from now on."""
+    with admin.pipeline() as both:
+        both.delete(key)
+        if kind == "string":
+            both.hset(key, "a", "b")
+        else:
+            both.set(key, "a")
+        both.execute()
+
+
+def test_a_key_of_another_kind_is_left_out_and_written_over(tmp_path: Path) -> None:
+    """Seen failing without `Writer._make_way`: a fence that is a hash ended all writing, for good."""
+    redis_server = RedisServer(tmp_path)
+    keys = [(f"ticker:v1:{key}", kind) for kind, names in KINDS.items() for key in names]
+    try:
+        for key, kind in keys:
+            turn(redis_server.admin, key, kind)
+        settings = {"redis__url": redis_server.url, "server__stale_after_s": "3"}
+        with Program(tmp_path, "demo", **settings) as program:
+            program.ready()
+            until(lambda: alive(program) and whole(program), program)
+            this, earlier = (f"ticker:v1:minute:{int(time.time()) // 60 * 60_000 - ago}" for ago in (0, 600_000))
+            for key, kind in [*keys, (this, "string"), (earlier, "left out")]:
+                turn(redis_server.admin, key, kind)
+                began = time.time() * 1000
+                until(lambda at=key, is_=kind: restored(redis_server.admin, at, is_), program, 10)
+                until(lambda at=began: alive(program) and whole(program) and newest(program) > at, program, 10)
+                for path in (*PATHS, "/v1/history/krw/BTC"):
+                    assert program.status(path) == 200, (path, key)
+            lines = program.log.read_text(encoding="utf-8").splitlines()
+            assert 1 <= len([line for line in lines if "another kind" in line]) <= 2
+            assert "Traceback" not in "".join(lines)
+            assert len(lines) < 40, lines
+    finally:
+        redis_server.end()
+
+
+def restored(admin: redis_client.Redis, key: str, kind: str) -> bool:
+    """A list of what an editor accepts is gone when it was read; holds are written when there are new ones."""
+    found = text(admin.type(key))
+    return kind == "left out" or key.endswith("holds") or found in {kind, "none"}
+
+
+def newest(program: Program) -> int:
+    return max(row["ts"] or 0 for row in program.rows("article").values())

@@ -30,7 +30,7 @@ end
 local revision = redis.call('HINCRBY', board, 'revision', 1)
 redis.call('HSET', board, 'ts', now)
 redis.call('HSET', editor, 'revision', revision, 'ts', now)
-if command == 'freeze' and redis.call('EXISTS', frozen) == 0 then
+if command == 'freeze' and redis.call('HLEN', frozen) == 0 then
   redis.call('HSET', frozen, unpack(redis.call('HGETALL', board)))
 end
 local fence = redis.call('GET', p .. 'fence') or '0'

@@ -32,7 +32,7 @@ local out = {}
 for minute = tonumber(ARGV[2]), tonumber(ARGV[3]), 60000 do
   local key = 'ticker:v1:minute:' .. string.format('%d', minute)
   local at = tonumber(ARGV[1]) * 8
-  local sample = redis.call('GETRANGE', key, at, at + 7)
+  local sample = redis.pcall('GETRANGE', key, at, at + 7)  -- an error where the key holds another kind of value
   out[#out + 1] = #sample == 8 and sample or '\\0\\0\\0\\0\\0\\0\\0\\0'
 end
 return table.concat(out)

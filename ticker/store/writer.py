@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 import orjson
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from ticker.history import LENGTH, History, minute_of, unpack_minute
 from ticker.model import MINUTE, BoardState, Held, Row
@@ -37,8 +37,7 @@ for name, rows in pairs(cjson.decode(ARGV[3])) do
   local key = p .. 'board:' .. name
   local revision = redis.pcall('HINCRBY', key, 'revision', 1)
   if type(revision) == 'table' then
-    local why = revision.err or ''
-    if not (string.find(why, 'integer') or string.find(why, 'WRONGTYPE')) then return revision end  -- full, say
+    if not string.find(revision.err or '', 'integer') then return revision end  -- full, say
     redis.call('DEL', key)  -- somebody wrote there what is no number
     return redis.error_reply('EMPTY')
   end
@@ -92,6 +91,18 @@ RELEASE: Final = """
 if redis.call('GET', 'ticker:v1:lease') == ARGV[1] then redis.call('DEL', 'ticker:v1:lease') end
 return 1
 """
+CLEAR: Final = """
+local cleared = {}
+for i = 1, #ARGV, 2 do
+  local kind = redis.call('TYPE', ARGV[i]).ok
+  if kind ~= 'none' and kind ~= ARGV[i + 1] then
+    redis.call('DEL', ARGV[i])
+    cleared[#cleared + 1] = ARGV[i]
+  end
+end
+return cleared
+"""
+STRINGS: Final = ("fence", "lease", "heartbeat", "status", "holds")
 LEASE_MS: Final = 4000
 HEARTBEAT: Final = f"{PREFIX}heartbeat"
 AT_ONCE: Final = 100
@@ -134,6 +145,7 @@ class Writer(Connection):
         self._commit = self._redis.register_script(COMMIT)
         self._claim = self._redis.register_script(CLAIM)
         self._release = self._redis.register_script(RELEASE)
+        self._clear = self._redis.register_script(CLEAR)
         self._name = uuid.uuid4().hex
         self._fence = b""
         self._slots_written = 0
@@ -145,7 +157,12 @@ class Writer(Connection):
 
         The fence only ever grows, also where Redis was emptied and the clock set back.
         """
-        answer = await self._claim(args=[max(now, int(self._fence or 0) + 1), self._name, LEASE_MS])
+        try:
+            answer = await self._claim(args=[max(now, int(self._fence or 0) + 1), self._name, LEASE_MS])
+        except ResponseError as error:
+            if await self._make_way(error, Batch(now)):
+                return await self.claim(now)
+            raise
         if answer is None:
             return "taken"
         self._fence, existed = answer
@@ -210,6 +227,21 @@ class Writer(Connection):
                 raise Emptied from None
             if "FENCED" in str(error):
                 raise Fenced from None
+            if await self._make_way(error, batch):
+                self._taken = 0
+                raise Emptied from None
             raise
         self._slots_written, self._taken = len(slots), batch.now
         return [text(accept) for accept in accepts]
+
+    async def _make_way(self, error: RedisError, batch: Batch) -> bool:
+        """Where a key holds another kind of value nothing can be written: it is removed. Whether there was one."""
+        if "WRONGTYPE" not in str(error):
+            return False
+        minutes = {minute for minute, _ in batch.samples}
+        kinds = dict.fromkeys([*STRINGS, *(f"minute:{minute}" for minute in minutes)], "string")
+        kinds |= {"slots": "hash", "accepts": "list"} | {f"board:{name}": "hash" for name in batch.rows}
+        cleared = await self._clear(args=[word for key, kind in kinds.items() for word in (f"{PREFIX}{key}", kind)])
+        for key in cleared:
+            self._checked.left_out("key", text(key), "it holds another kind of value and is written over")
+        return bool(cleared)

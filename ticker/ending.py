@@ -8,23 +8,23 @@ from collections.abc import Coroutine
 from ticker.store import embedded
 
 
-async def asked_to_end() -> None:
-    """SIGTERM, SIGINT, or the end of the private Redis; a second SIGTERM or SIGINT ends the process at once.
+async def asked_to_end() -> int:
+    """Wait for SIGTERM, SIGINT, or the end of the private Redis; a second SIGTERM or SIGINT ends the process at once.
 
     Its exit code is then that of a command a shell has killed.
     """
-    asked = asyncio.Event()
     loop = asyncio.get_running_loop()
+    asked: asyncio.Future[int] = loop.create_future()
 
     def ask(number: int) -> None:
-        if asked.is_set():
+        if not asked.done():
+            asked.set_result(number)
+        elif number != embedded.ENDED:
             os._exit(128 + number)
-        asked.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, embedded.ENDED):
         loop.add_signal_handler(number, ask, number)
-    loop.add_signal_handler(embedded.ENDED, asked.set)
-    await asked.wait()
+    return await asked
 
 
 async def until_asked(*works: Coroutine[None, None, None]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -208,8 +209,7 @@ async def _serve(
             if reload is not None:
                 reload.told.append(_serving(node, public))
                 following.append(tasks.create_task(reload.run()))
-            await asked_to_end()
-            await public.drain()
+            await public.drain(hand_over=await asked_to_end() == signal.SIGTERM)  # at a terminal nobody waits
             await public.close()
         for task in following:
             task.cancel()

@@ -7,11 +7,11 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
-from tests.server import UPGRADE, Node, ended, heard, raw, row, serving, until
+from tests.server import DEADLINE_S, UPGRADE, Node, ended, heard, raw, row, serving, until
 from ticker.serve.descriptors import Room
 
 OURS = ["https://news.example"]
@@ -214,19 +214,28 @@ async def test_the_head_of_an_event_stream_comes_alone() -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-async def test_draining_says_goodbye_to_all_and_answers_the_rest() -> None:
+BYE = {"type": "bye", "reason": "restart", "retry_ms": 2000}
+
+
+async def test_draining_says_goodbye_serves_on_answers_the_rest_and_closes() -> None:
+    """Fails when a reader is closed with its `bye`, when none is closed, or when news ends with the `bye`."""
     async with (
-        serving(drain_s=20) as node,  # a second for each of the two readers
+        serving(drain_s=2) as node,
         connect(f"{node.ws}/krw") as client,
         aiohttp.ClientSession() as session,
         session.get(f"{node.url}/v1/events/krw") as stream,
     ):
         await heard(client)
+        assert [await stream.content.readline() for _ in range(2)] == [b"retry: 5000\n", b"\n"]
+        await event(stream.content)
         async with session.get(f"{node.url}/readyz") as answer:
             assert answer.status == 200
         draining = asyncio.create_task(node.door.drain())
-        bye = {"type": "bye", "reason": "restart", "retry_ms": 1000}
-        assert await heard(client) == bye
+        assert await heard(client) == await event(stream.content) == BYE
+        node.say(row("BTC", "102"))
+        update = await heard(client)
+        assert (update["type"], update["rows"][0]["price"]) == ("update", "102")
+        assert await event(stream.content) == update
         async with session.get(f"{node.url}/readyz") as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
         async with session.get(f"{node.url}/v1/snapshot") as answer:
@@ -234,7 +243,53 @@ async def test_draining_says_goodbye_to_all_and_answers_the_rest() -> None:
         assert (await refused(node, "/krw", None))[0] == 503
         async with session.get(f"{node.url}/v1/events/krw") as answer:
             assert answer.status == 503
+        assert node.door.lobby.clients == 2
         assert await ended(client) == 1012
-        assert orjson.loads((await stream.content.read()).split(b"data: ")[-1]) == bye
+        assert b"data: " not in await stream.content.read()
         await draining
         assert node.door.lobby.clients == 0
+
+
+async def test_nobody_waits_for_readers_who_have_left() -> None:
+    """Fails when the end waits for its time: a minute here."""
+    async with serving(drain_s=60) as node, connect(f"{node.ws}/krw") as client:
+        await heard(client)
+        draining = asyncio.create_task(node.door.drain())
+        assert await heard(client) == BYE
+        await client.close()
+        async with asyncio.timeout(DEADLINE_S):
+            await draining
+
+
+async def test_with_nobody_to_hand_over_to_the_goodbye_is_the_end() -> None:
+    """Ctrl-C at a terminal; fails when readers are kept, for most of a minute here."""
+    async with serving(drain_s=60) as node, connect(f"{node.ws}/krw") as client:
+        await heard(client)
+        draining = asyncio.create_task(node.door.drain(hand_over=False))
+        assert await heard(client) == BYE
+        assert await ended(client) == 1012
+        async with asyncio.timeout(DEADLINE_S):
+            await draining
+
+
+async def test_goodbyes_come_in_batches_and_the_closes_long_after_them() -> None:
+    """Fails when all are told at once, or when anybody is closed before the last one has been told."""
+    said: list[tuple[int, str]] = []
+
+    async def stay(number: int, client: ClientConnection, node: Node) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                said.append((number, (await heard(client))["type"]))
+                if said[-1] == (0, "bye"):
+                    node.say(row("BTC", "102"))
+        said.append((number, str(client.close_code)))
+
+    async with serving(drain_s=3) as node, contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connect(f"{node.ws}/krw")) for _ in range(3)]
+        staying = [asyncio.create_task(stay(number, client, node)) for number, client in enumerate(clients)]
+        await until(lambda: len(said) == 3)
+        await node.door.drain()
+        await asyncio.gather(*staying)
+    assert [kind for number, kind in said if number == 0] == ["snapshot", "bye", "update", "1012"]
+    assert [kind for number, kind in said if number == 2] == ["snapshot", "update", "bye", "1012"]
+    assert said.index((2, "bye")) < said.index((0, "1012")) < said.index((2, "1012"))

@@ -122,9 +122,9 @@ class Door:
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
-    async def drain(self) -> None:
+    async def drain(self, *, hand_over: bool = True) -> None:
         """Send the readers away; everything else is answered until they are gone, readiness with no."""
-        await self.lobby.drain()
+        await self.lobby.drain(hand_over=hand_over)
         if self._server is not None:
             self._server.close()
 

@@ -21,7 +21,13 @@ from ticker.serve.reader import Reader
 PING_S: Final = 25.0
 RINGS: Final = 25
 BATCHES: Final = 20
-RETRY_MS: Final = 1000
+RETRY_MS: Final = 2000
+"""By then a balancer that asks `/readyz` each second or two sends nobody here any more."""
+STAY: Final = 0.65
+"""The part of `drain_s` for which a reader is served after its `bye`.
+
+13 of 20 seconds: `retry_ms`, the random 10 s, and one to arrive elsewhere.
+"""
 
 
 class Admission(Struct, frozen=True):
@@ -134,21 +140,40 @@ class Lobby:
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
-    async def drain(self) -> None:
-        """Take nobody new, and send everybody away in batches over `drain_s`."""
+    async def drain(self, *, hand_over: bool = True) -> None:
+        """Take nobody new, send everybody away within `drain_s`, and return when they are gone.
+
+        In batches each is told `bye` and, where there is somebody to be handed over to, served for a while longer: who
+        dials again meanwhile misses nothing.
+        """
         self.draining = True
-        readers = list(self._ring_of)
-        size = max(1, -(-len(readers) // BATCHES))
-        for at in range(0, len(readers), size):
-            for reader in readers[at : at + size]:
-                reader.say(wire.bye("restart", RETRY_MS))
-                reader.close(1012, "restart")
-            await asyncio.sleep(self._hub.server.drain_s / BATCHES)
-        if self._ring_of:
-            self._empty.clear()
+        if not self._ring_of:
+            return
+        self._empty.clear()
+        drain_s, readers = self._hub.server.drain_s, list(self._ring_of)
+        stay_s = STAY * drain_s if hand_over else 0.0
+        size = -(-len(readers) // BATCHES)
+        async with asyncio.TaskGroup() as tasks:
+            leaving = [
+                tasks.create_task(
+                    self._send_away(readers[at : at + size], at / len(readers) * (drain_s - stay_s), stay_s)
+                )
+                for at in range(0, len(readers), size)
+            ]
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._hub.farewell_s + 1):
+                async with asyncio.timeout(drain_s + self._hub.farewell_s + 1):
                     await self._empty.wait()
+            for task in leaving:
+                task.cancel()
+
+    async def _send_away(self, readers: list[Reader], after_s: float, stay_s: float) -> None:
+        await asyncio.sleep(after_s)
+        for reader in readers:
+            reader.say(wire.bye("restart", RETRY_MS))
+        await asyncio.sleep(stay_s)
+        for reader in readers:
+            if reader in self._ring_of:
+                reader.close(1012, "restart")
 
     def clear(self) -> None:
         """End every stream at once."""

@@ -83,7 +83,10 @@ class Worker:
 
 
 async def supervise(
-    workers: Sequence[Worker], stop: Coroutine[None, None, None], reloading: Coroutine[None, None, None], grace_s: float
+    workers: Sequence[Worker],
+    stop: Coroutine[None, None, object],
+    reloading: Coroutine[None, None, None],
+    grace_s: float,
 ) -> int:
     """Keep the workers until `stop`, then end them within `grace_s`; the exit code of the whole."""
     async with asyncio.TaskGroup() as tasks:

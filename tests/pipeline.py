@@ -1,4 +1,7 @@
-"""The whole pipeline in the test's own event loop: what blocks it is measured, what it holds is looked at."""
+"""Collector and server in the test's own event loop, where what blocks it is measured and what they hold looked at.
+
+Exchanges and reader are in another thread: their work is not ours.
+"""
 
 import asyncio
 import contextlib
@@ -6,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from tests.stage import Stage
 from tests.watcher import Watcher
 from ticker import clock, sim
 from ticker.collect.collector import Collector
@@ -14,7 +18,6 @@ from ticker.serve import door
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
 from ticker.settings import Server, Settings
-from ticker.sim.world import World
 from ticker.store import Reader, Writer
 
 STEP_S = 0.005
@@ -24,7 +27,8 @@ STALE_S = 3.0
 class Lag:
     """How long one turn of the event loop took at most: seconds of work, and seconds asleep in some call.
 
-    Both leave out the time in which the machine had no core for us, or this would measure our neighbours.
+    Both leave out the time in which the machine had no core for us, or this would measure our neighbours. What is left
+    of it among the seconds asleep is waiting for Python's one lock, which the exchanges' thread holds at times.
     """
 
     def __init__(self) -> None:
@@ -52,13 +56,14 @@ def _waited() -> float:
 class Pipeline:
     """What a test may look at."""
 
-    def __init__(self, world: World, collector: Collector, public: door.Door) -> None:
-        self.world = world
+    def __init__(self, stage: Stage, collector: Collector, public: door.Door) -> None:
+        self.world = stage.world
         self.collector = collector
         self.hub = public.hub
         self.url = f"http://127.0.0.1:{public.port}"
         self.lag = Lag()
-        self.watcher = Watcher(self.url, "krw", world.coins)
+        self.watcher = Watcher(self.url, "krw", stage.world.coins)
+        stage.background.start(self.watcher.run())
 
     def rest(self) -> None:
         """No more trades: what was told last is what must stand everywhere."""
@@ -77,26 +82,25 @@ async def pipeline(
     collectors_redis: str, servers_redis: str, clock: Callable[[], Instant] = clock.now
 ) -> AsyncIterator[Pipeline]:
     """Two simulated exchanges to one reader."""
-    world, boards = sim.World(clock().wall), sim.boards()
-    settings = Settings(server=Server(port=0, drain_s=0))
-    async with (
-        sim.serve(sim.venues(world, clock)) as exchanges,
-        Writer(collectors_redis) as writer,
-        Reader(servers_redis) as reader,
-        asyncio.TaskGroup() as tasks,
-    ):
-        collector = Collector(boards, exchanges, writer, clock)
-        hub = Hub(boards, settings.server)
-        node = Node(boards, hub, reader, clock, stale_after_s=STALE_S)
-        public = door.Door(hub, settings, node)
-        await public.open()
-        made = Pipeline(world, collector, public)
-        works = (collector.run(), node.run(), hub.run(), public.run(), made.watcher.run(), made.lag.run())
-        running = [tasks.create_task(work) for work in works]
-        try:
-            yield made
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            await public.close()
+    boards, settings = sim.boards(), Settings(server=Server(port=0, drain_s=0))
+    with Stage(*sim.DEMO, clock=clock) as stage:
+        async with (
+            Writer(collectors_redis) as writer,
+            Reader(servers_redis) as reader,
+            asyncio.TaskGroup() as tasks,
+        ):
+            collector = Collector(boards, stage.exchanges, writer, clock)
+            hub = Hub(boards, settings.server)
+            node = Node(boards, hub, reader, clock, stale_after_s=STALE_S)
+            public = door.Door(hub, settings, node)
+            await public.open()
+            made = Pipeline(stage, collector, public)
+            works = (collector.run(), node.run(), hub.run(), public.run(), made.lag.run())
+            running = [tasks.create_task(work) for work in works]
+            try:
+                yield made
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+                await public.close()

@@ -14,7 +14,7 @@ from ticker.store import FAILURES, Writer
 from ticker.store.writer import Batch
 
 MARKETS = 360
-HELD_S = 0.1
+HELD_S = 0.05
 pytestmark = pytest.mark.timeout(120)
 
 

@@ -3,14 +3,14 @@
 import asyncio
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 import pytest
 
-from tests.network import Link
+from tests.network import Background, Link
 from tests.pipeline import STALE_S, Pipeline, pipeline
 from tests.redis_server import RedisServer
 from tests.stage import close_before
@@ -21,59 +21,47 @@ from ticker.store import FAILURES, Reader
 
 HOLD_S = 8.0
 BACK_S = 5.0
-LOADED_S = 5.0
-"""What a machine that others use too may add."""
 SLACK_S = 2.5
 HELD_S = 0.05
-SLEPT_S = 0.5
+SLEPT_S = 0.1
+"""Twice as much: Python's one lock is another thread's now and then, while that begins a process even for 40 ms."""
 WHOLE_S = 90.0
-Break = Callable[[RedisServer, Link], Awaitable[Callable[[], Awaitable[None]]]]
 
 
-async def killed(redis: RedisServer, _link: Link) -> Callable[[], Awaitable[None]]:
-    redis.kill()
+class Surroundings:
+    """Redis and the way to it: whatever is done to them is done in another thread."""
 
-    async def heal() -> None:
-        await asyncio.to_thread(redis.start)
+    def __init__(self, folder: Path, background: Background) -> None:
+        self.redis = RedisServer(folder)
+        self._background = background
+        self.link = background.run(Link(self.redis.port).open())
 
-    return heal
+    def freeze(self) -> None:
+        self._background.run(self.link.freeze())
 
+    def thaw(self) -> None:
+        self._background.run(self.link.thaw())
 
-async def paused(redis: RedisServer, _link: Link) -> Callable[[], Awaitable[None]]:
-    redis.pause()
+    def forget(self) -> None:
+        self._background.run(self.link.forget())
 
-    async def heal() -> None:
-        redis.resume()
+    def limit(self, memory: str) -> None:
+        self.redis.admin.config_set("maxmemory", memory)
 
-    return heal
-
-
-async def frozen(_redis: RedisServer, link: Link) -> Callable[[], Awaitable[None]]:
-    await link.freeze()
-    return link.forget
-
-
-async def delayed(_redis: RedisServer, link: Link) -> Callable[[], Awaitable[None]]:
-    await link.freeze()
-    return link.thaw
+    def end(self) -> None:
+        self._background.run(self.link.close())
+        self.redis.end()
 
 
-async def full(redis: RedisServer, _link: Link) -> Callable[[], Awaitable[None]]:
-    redis.admin.config_set("maxmemory", "1mb")
-
-    async def heal() -> None:
-        redis.admin.config_set("maxmemory", "0")
-
-    return heal
-
-
-FAULTS: dict[str, Break] = {
-    "killed and back empty": killed,
-    "paused": paused,
-    "link frozen for good": frozen,
-    "link frozen for a while": delayed,
-    "full": full,
+Act = Callable[[Surroundings], None]
+FAULTS: dict[str, tuple[Act, Act]] = {
+    "killed and back empty": (lambda around: around.redis.kill(), lambda around: around.redis.start()),
+    "paused": (lambda around: around.redis.pause(), lambda around: around.redis.resume()),
+    "link frozen for good": (Surroundings.freeze, Surroundings.forget),
+    "link frozen for a while": (Surroundings.freeze, Surroundings.thaw),
+    "full": (lambda around: around.limit("1mb"), lambda around: around.limit("0")),
 }
+"""How each begins and ends."""
 
 
 class Outcome(NamedTuple):
@@ -94,38 +82,42 @@ class Play:
     """One pipeline and all that happened to its Redis."""
 
     def __init__(self, folder: Path) -> None:
-        self.redis = RedisServer(folder)
+        self._folder = folder
         self.outcomes: dict[str, Outcome] = {}
         self.faults: list[str] = []
         self.wrong: list[str] = []
         self.missing = -1
 
     async def perform(self) -> None:
-        link = await Link(self.redis.port).open()
-        try:
-            url = f"redis://127.0.0.1:{link.port}"
-            async with pipeline(url, url) as stage, Reader(self.redis.url) as store:
-                await until(lambda: stage.watcher.current() and whole(stage), 40)
-                for name, fault in FAULTS.items():
-                    self.outcomes[name] = await self._suffer(stage, store, link, fault)
-                await until(lambda: not self._missing(stage), WHOLE_S)
-                self.missing = self._missing(stage)
-                self.wrong = await wrong_minutes(stage, store)
-                self.faults = stage.watcher.faults
-        finally:
-            await link.close()
-            self.redis.end()
+        with Background() as background:
+            around = Surroundings(self._folder, background)
+            try:
+                await self._all(around)
+            finally:
+                around.end()
 
-    async def _suffer(self, stage: Pipeline, store: Reader, link: Link, fault: Break) -> Outcome:
+    async def _all(self, around: Surroundings) -> None:
+        url = f"redis://127.0.0.1:{around.link.port}"
+        async with pipeline(url, url) as stage, Reader(around.redis.url) as store:
+            await until(lambda: stage.watcher.current() and whole(stage), 40)
+            for name in FAULTS:
+                self.outcomes[name] = await self._suffer(stage, store, around, name)
+            await until(lambda: not self._missing(stage), WHOLE_S)
+            self.missing = self._missing(stage)
+            self.wrong = await wrong_minutes(stage, store)
+            self.faults = stage.watcher.faults
+
+    async def _suffer(self, stage: Pipeline, store: Reader, around: Surroundings, name: str) -> Outcome:
+        begin, heal = FAULTS[name]
         ends, stage.lag.worked, stage.lag.slept = len(stage.watcher.ends), 0.0, 0.0
-        heal = await fault(self.redis, link)
+        await asyncio.to_thread(begin, around)
         await asyncio.sleep(STALE_S + SLACK_S)
         before = prices(stage)
         await asyncio.sleep(HOLD_S - STALE_S - SLACK_S)
         states, kept = {row.state for row in stage.watcher.rows.values()}, prices(stage) == before
-        if fault is full:
+        if name == "full":
             kept &= before == {symbol: row.price for symbol, row in (await store.board("krw")).rows.items()}
-        await heal()
+        await asyncio.to_thread(heal, around)
         back = await until(stage.watcher.current, 20)
         held = (stage.lag.worked, stage.lag.slept)
         await until(lambda: whole(stage), 10)
@@ -226,18 +218,18 @@ def test_meanwhile_the_reader_keeps_the_last_prices_marked_stale(play: Play, nam
 
 @every
 def test_the_event_loop_is_never_held(play: Play, name: str) -> None:
-    """Seen failing with 0.3 s of blocking after each failed batch."""
+    """Seen failing with 0.06 s of work, and with 0.11 s of blocking, after each failed batch."""
     worked, slept = play.outcomes[name].held
-    assert worked < 2 * HELD_S
+    assert worked < HELD_S
     assert slept < SLEPT_S
 
 
 @every
 def test_five_seconds_after_its_return_every_row_is_current(play: Play, name: str) -> None:
-    """Seen failing with 0.3 s of blocking after each failed batch."""
+    """Seen failing with a collector that waits six seconds after a failed batch before it tries again."""
     back = play.outcomes[name].back_s
     assert back is not None
-    assert back < BACK_S + LOADED_S
+    assert back < BACK_S
 
 
 @every

@@ -79,11 +79,14 @@ class Pipeline:
 
 @contextlib.asynccontextmanager
 async def pipeline(
-    collectors_redis: str, servers_redis: str, clock: Callable[[], Instant] = clock.now
+    collectors_redis: str,
+    servers_redis: str,
+    clock: Callable[[], Instant] = clock.now,
+    exchanges_clock: Callable[[], Instant] | None = None,
 ) -> AsyncIterator[Pipeline]:
     """Two simulated exchanges to one reader."""
     boards, settings = sim.boards(), Settings(server=Server(port=0, drain_s=0))
-    with Stage(*sim.DEMO, clock=clock) as stage:
+    with Stage(*sim.DEMO, clock=exchanges_clock or clock) as stage:
         async with (
             Writer(collectors_redis) as writer,
             Reader(servers_redis) as reader,

@@ -15,8 +15,8 @@ from typing import Final
 from ticker import money
 from ticker.model import DAY, MINUTE
 
-LENGTH: Final = 1500
-"""Minutes kept: 24 hours and one for room to write."""
+LENGTH: Final = 1560
+"""Minutes kept: 24 hours, and two more so that a clock set an hour back, or ahead and back, finds its reference."""
 MOST: Final = 5000
 """Samples in one batch: more would hold the event loop, and Redis too."""
 SCALES: Final = 32
@@ -87,11 +87,14 @@ class Series:
         """Empty the places of the minutes between the newest one and this one, which still hold yesterday's."""
         gap = (minute - self._newest) // MINUTE
         if gap >= LENGTH:
-            self._samples = array("q", bytes(8 * LENGTH))
+            self._forget()
         else:
             for step in range(1, gap + 1):
                 self._samples[(self._newest // MINUTE + step) % LENGTH] = 0
         self._newest = max(self._newest, minute)
+
+    def _forget(self) -> None:
+        self._samples = array("q", bytes(8 * LENGTH))
 
     def fill(self, candles: list[tuple[int, Decimal]], until: int) -> Iterator[tuple[int, int]]:
         """Write candles (minute, close) into unknown minutes, each repeated until the next, the last one until `until`.
@@ -116,12 +119,18 @@ class Series:
                 self._samples[place % LENGTH] = sample
 
     def rewind(self, minute: int) -> Iterator[int]:
-        """The clock was set back: what is known of later minutes is forgotten; yields them."""
-        while self._newest > minute:
-            if self.get(self._newest):
-                yield self._newest
-            self._samples[self._newest // MINUTE % LENGTH] = 0
-            self._newest -= MINUTE
+        """What is known of later minutes is forgotten; yields them, unless they are all that is kept.
+
+        Those end in Redis, as its keys live, before their time comes.
+        """
+        if self._newest - minute >= LENGTH * MINUTE:
+            self._forget()
+        else:
+            for later in range(self._newest, minute, -MINUTE):
+                if self.get(later):
+                    yield later
+                self._samples[later // MINUTE % LENGTH] = 0
+        self._newest = min(self._newest, minute)
 
     def known(self) -> Iterator[tuple[int, int]]:
         """Every known minute and its sample, oldest first."""
@@ -210,10 +219,14 @@ class History:
         self._series.setdefault(key, Series()).merge(first, samples)
 
     def rewind(self, minute: int) -> None:
-        """The clock was set back to this minute: what is known of later ones is known of none."""
-        self._settle()
-        for key, series in self._series.items():
-            self._pending |= {(later, self.slots[key]): 0 for later in series.rewind(minute)}
+        """The clock was set back to this minute: later ones are unknown."""
+        for key in self._series:
+            self.forget(key, minute + MINUTE)
+
+    def forget(self, key: str, minute: int) -> None:
+        """Of this minute and all later ones nothing is known of a market: nobody watched it."""
+        for later in self.series(key).rewind(minute - MINUTE):
+            self._pending[later, self.slots[key]] = 0
 
     def rewrite(self) -> None:
         """Everything is to be written again: Redis has lost it."""

@@ -148,9 +148,11 @@ class Prices:
                 continue  # what is known here is newer
             quote.price = quote.guard.good = Decimal(row.price)
             quote.ts, quote.received = row.ts or 0, row.received_ts or 0
-            quote.heard_at = now.mono - max(0, now.wall - quote.received)
-            quote.link.restored(quote.heard_at, now)
             self._dirty.add(quote.pair)
+            age = now.wall - quote.received
+            if age >= -SKEW:  # else a clock that was set back since told it: nobody knows how old it is
+                quote.heard_at = now.mono - max(0, age)
+                quote.link.restored(quote.heard_at, now)
 
     # -- what readers see ---------------------------------------------------------------------------------------------
 
@@ -175,7 +177,7 @@ class Prices:
             return Reference(quote.ref[1], minute + MINUTE, "history")
         market = quote.market
         rolling = self.rolling.get((market.exchange, market.listed or market.symbol, market.quote))
-        if rolling is None or now - rolling[1] > ROLLING_AGE:
+        if rolling is None or abs(now - rolling[1]) > ROLLING_AGE:
             return None
         return Reference(rolling[0], rolling[1] - DAY, "exchange")
 

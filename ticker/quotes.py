@@ -126,7 +126,7 @@ class Quote:
         self.said: Suspension | None = None
         """What the stream last said about its trading."""
         self.absent_since: int | None = None
-        """Since when the complete market lists lack it, ms since the epoch."""
+        """Since when the complete market lists lack it, ms of the steady clock."""
         self.price: Decimal | None = None
         self.ts = 0
         self.received = 0
@@ -146,7 +146,7 @@ class Quote:
         """Its exchange says so, or the complete market lists have lacked it for a day."""
         if self.market.delisted or (self.said is not None and self.said.delisted):
             return True
-        return self.absent_since is not None and now.wall - self.absent_since >= DAY
+        return self.absent_since is not None and now.mono - self.absent_since >= DAY
 
     def current(self, now: Instant) -> bool:
         """Its market is traded, and its link delivers and has told of it since it was last silent for too long."""
@@ -211,7 +211,7 @@ class Quotes:
             if market is not None:
                 quote.market, quote.absent_since = market, None
             elif quote.absent_since is None:
-                quote.absent_since = now.wall
+                quote.absent_since = now.mono
 
     def link(self, exchange: str, shard: int) -> Link:
         """The link of one connection, made when it is new."""
@@ -234,8 +234,7 @@ class Quotes:
         link.cut_at = now.mono if link.cut_at is None else link.cut_at
         for quote in self:
             if quote.link is link:
-                for minute in range(minute_of(link.last_wall or now.wall), now.wall, MINUTE):
-                    self.history.put(quote.key, minute, None)
+                self.history.forget(quote.key, minute_of(link.last_wall or now.wall))
         link.last_wall = 0  # what candles fill from here on stays
 
     def abandon(self, exchanges: Iterable[str], now: Instant) -> None:

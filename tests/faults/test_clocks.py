@@ -16,12 +16,19 @@ from tests.program import Program, until
 from tests.redis_server import RedisServer
 from tests.stage import Stage, board
 from tests.watcher import Watcher
-from ticker.model import DAY, Instant
+from ticker import clock
+from ticker.history import LENGTH, minute_of, ref_minute, unpack_minute
+from ticker.model import DAY, MINUTE, Instant
+from ticker.store.connection import raw
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 SYMBOLS = ("BTC", "ETH", "XRP", "ADA", "LINK")
 GAP_S = 4.0
 LEAD_MS = 15_000
+SOON_S = 4.0
+CORRECTED_S = 20.0
+"""The board has 34 coins, and an exchange is asked some eight times a second."""
+KEPT_MS = LENGTH * MINUTE
 FINE = ("BTC", "ETH", "XRP")
 """Their price steps are small beside their prices."""
 pytestmark = pytest.mark.timeout(120)
@@ -55,7 +62,10 @@ def stack() -> Iterator[ExitStack]:
 def test_a_wall_clock_that_jumps_an_hour_moves_no_timer_and_no_state(
     stack: ExitStack, tmp_path: Path, jump: str
 ) -> None:
-    """Seen failing with the age of data measured by the wall clock: rows were stale until their next trade."""
+    """Seen failing with the age of data measured by the wall clock: rows were stale until their next trade.
+
+    And with the history asked for from where it had been filled to: set back, no row had a percent for that hour.
+    """
     redis = RedisServer(tmp_path)
     stack.callback(redis.end)
     stage = stack.enter_context(Stage("upbit", "bithumb"))
@@ -77,16 +87,60 @@ def test_a_wall_clock_that_jumps_an_hour_moves_no_timer_and_no_state(
     machine.set(jump)
     jumped = time.monotonic()
     until(lambda: abs(told_at(server) - time.time() - float(jump)) < 60, server)
+    until(lambda: measured(watcher, float(jump)), server, SOON_S)
     until(lambda: time.monotonic() - jumped > 6, server)
     assert {row.state for row in watcher.rows.values()} == {"live"}
+    assert measured(watcher, float(jump))
     assert [entry for entries in watcher.states.values() for entry in entries if entry[0] > jumped] == []
     assert (len(stage.venues["upbit"].dials), redis.admin.get("ticker:v1:fence")) == (dials, fence)
     assert (watcher.ends, watcher.faults) == ([], [])
     assert watcher.gap < GAP_S
     machine.set("+0")
     until(lambda: abs(told_at(server) - time.time()) < 60, server)
-    until(lambda: watcher.current() and all(row.change_pct is not None for row in watcher.rows.values()), server)
+    until(lambda: measured(watcher, 0), server, SOON_S)
+    until(watcher.current, server)
     assert (watcher.ends, watcher.faults) == ([], [])
+
+
+@pytest.mark.parametrize("ahead_s", [26 * 3600, 365 * 86_400])
+async def test_after_a_machines_wrong_date_is_corrected_everything_is_right_within_seconds(
+    tmp_path: Path, ahead_s: int
+) -> None:
+    """Seen failing without `rewind`: samples of the right time were too old to keep, and no row had a percent.
+
+    Seen failing with keys in Redis that live until 26 hours after their minute: for a year.
+    """
+    redis, ahead = RedisServer(tmp_path), [ahead_s * 1000]
+
+    def wrong() -> Instant:
+        return Instant(time.time_ns() // 1_000_000 + ahead[0], time.monotonic_ns() // 1_000_000)
+
+    try:
+        async with pipeline(redis.url, redis.url, wrong, clock.now) as stage:
+            watcher = stage.watcher
+            await waited(lambda: watcher.rows and all(row.change_pct is not None for row in watcher.rows.values()))
+            fence = int(redis.admin.get("ticker:v1:fence") or 0)
+            ahead[0] = 0
+            await waited(lambda: measured(watcher, 0) and watcher.current(), CORRECTED_S)
+            watcher.faults.clear()  # what was shown of the wrong date
+            await waited(lambda: sampled(redis, time.time_ns() // 1_000_000))
+            assert watcher.faults == []
+            assert int(redis.admin.get("ticker:v1:fence") or 0) == fence
+            assert all(0 < redis.admin.pttl(key) <= KEPT_MS for key in redis.admin.scan_iter("ticker:v1:minute:*"))
+    finally:
+        redis.end()
+
+
+def sampled(redis: RedisServer, now: int) -> bool:
+    """Redis has a sample of every market for this minute."""
+    packed = unpack_minute(raw(redis.admin.get(f"ticker:v1:minute:{minute_of(now)}") or b""))
+    return bool(packed) and all(packed)
+
+
+def measured(watcher: Watcher, ahead_s: float) -> bool:
+    """Every row has a percent, from the minute that counts for a clock that is so much ahead."""
+    counts = ref_minute(round((time.time() + ahead_s) * 1000)) + MINUTE
+    return all(row.change_pct and row.basis == "history" and row.ref_ts == counts for row in watcher.rows.values())
 
 
 def told_at(server: Program) -> float:
@@ -131,8 +185,8 @@ async def live_through(moment: str, url: str) -> None:
         assert watcher.gap < GAP_S
 
 
-async def waited(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
+async def waited(condition: Callable[[], object], deadline_s: float = 60) -> None:
+    async with asyncio.timeout(deadline_s):
         while not condition():  # noqa: ASYNC110 - what is waited for is no event
             await asyncio.sleep(0.05)
 

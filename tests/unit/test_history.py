@@ -167,3 +167,33 @@ def test_a_clock_set_back_leaves_nothing_known_of_the_future_and_room_for_older_
     assert history.take() == {(T + MINUTE, 0): 0, (T + 60 * MINUTE, 0): 0}
     oldest = ref_minute(T)
     assert history.fill("a:X/KRW", [(oldest, D(2))], oldest + MINUTE) == 1
+
+
+@pytest.mark.parametrize("ahead", [LENGTH, 365 * 1440])
+def test_a_clock_that_was_a_day_or_a_year_ahead_leaves_nothing_and_keeps_nothing_out(ahead: int) -> None:
+    """Seen failing with samples of a day zeroed one by one, which are half a million for 360 markets."""
+    history = History()
+    history.open("a:X/KRW")
+    history.fill("a:X/KRW", [(T + (ahead - 90) * MINUTE, D(1))], T + (ahead + 1) * MINUTE)
+    assert len(history.take()) == 91
+    history.rewind(T)
+    assert list(history.series("a:X/KRW").known()) == []
+    assert history.take() == {}
+    history.put("a:X/KRW", T, D(2))
+    oldest = ref_minute(T)
+    history.fill("a:X/KRW", [(oldest, D(3))], oldest + MINUTE)
+    assert history.take() == {(oldest, 0): pack(D(3)), (T, 0): pack(D(2))}
+
+
+def test_a_market_that_nobody_watched_for_weeks_is_unknown_since_then() -> None:
+    history = History()
+    for key in ("a:X/KRW", "a:Y/KRW"):
+        history.open(key)
+        for minute in (T, T + MINUTE):
+            history.put(key, minute, D(1))
+    history.take()
+    history.forget("a:X/KRW", T + MINUTE)
+    assert history.take() == {(T + MINUTE, 0): 0}
+    history.put("a:X/KRW", T + 30 * DAY, D(2))
+    assert list(history.series("a:X/KRW").known()) == [(T + 30 * DAY, pack(D(2)))]
+    assert len(list(history.series("a:Y/KRW").known())) == 2

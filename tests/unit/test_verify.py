@@ -101,7 +101,7 @@ def test_a_right_percent_is_right(changes: dict[str, Any], found: list[tuple[int
 
 
 def test_what_redis_must_have_forgotten_is_not_missed() -> None:
-    """Frozen for hours, or the collector dead for hours: samples are kept for 25 hours."""
+    """Frozen for hours, or the collector dead for hours: samples are kept for 26 hours."""
     account = told([], now=NOW + 3 * 60 * MINUTE)
     assert "the collector is silent" in account
     assert "recomputed from the price of the reference" in account

@@ -27,6 +27,7 @@ SETTLE: Final = 10_000
 LOOK_BACK: Final = 60
 """Minutes to look back for the price of a silent one, at first."""
 PAUSE_S: Final = 5.0
+LOOK_S: Final = 1.0
 ROLLING_S: Final = 60.0
 
 Get: TypeAlias = Callable[[Request], Awaitable[bytes]]
@@ -52,12 +53,14 @@ class Backfill:
         self._total = 0
         self._known: dict[str, int] = {}
         """Market -> the minute before which there is nothing left to ask for."""
+        self._oldest = 0
+        """The minute that counted when this was last looked at."""
 
     async def run(self) -> None:
-        """Fill what is missing, look again every few seconds, forever."""
+        """Fill what is missing, look again every second, forever."""
         while self.exchange.candles is not None:
             if not await self.round(self.exchange.candles):
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(LOOK_S)
 
     async def round(self, candles: Candles) -> bool:
         """One page for every market that lacks something; whether any did."""
@@ -84,8 +87,10 @@ class Backfill:
         oldest, last = ref_minute(now), minute_of(now - SETTLE) - MINUTE
         key = quote.market.key
         series = self.prices.history.series(key)
-        known = self._known.get(key, 0)
-        first = max(oldest, known) if known <= last + MINUTE else oldest  # beyond it: the clock was set back
+        if oldest < self._oldest:
+            self._known.clear()  # the clock was set back
+        self._oldest = oldest
+        first = max(oldest, self._known.get(key, 0))
         if first == oldest and not series.get(oldest):
             return quote, oldest, oldest + MINUTE
         while first <= last and series.get(first):

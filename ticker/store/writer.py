@@ -63,7 +63,7 @@ for at = 1, #ARGV[5], 20 do
   minutes[key] = minute
 end
 for key, minute in pairs(minutes) do
-  redis.call('PEXPIRE', key, math.max(60000, minute + 90000000 - now))
+  redis.call('PEXPIRE', key, math.min(93600000, math.max(60000, minute + 93600000 - now)))
 end
 redis.call('SET', p .. 'heartbeat', ARGV[2])
 redis.call('SET', p .. 'lease', ARGV[8], 'PX', ARGV[9])

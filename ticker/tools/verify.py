@@ -15,7 +15,7 @@ from ticker.collect import rest
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS
-from ticker.history import ref_minute, unpack
+from ticker.history import LENGTH, ref_minute, unpack
 from ticker.listing import RENAMED
 from ticker.logs import printable
 from ticker.model import DAY, MINUTE, Board, BoardState, Row
@@ -23,7 +23,7 @@ from ticker.store import Reader
 
 AROUND: Final = 3
 """Minutes shown before and after the one that counts."""
-KEPT: Final = DAY + 60 * MINUTE
+KEPT: Final = LENGTH * MINUTE
 """How old a sample may be before Redis forgets it."""
 LATE: Final = 2 * MINUTE
 PATIENCE_S: Final = 8.0

@@ -39,6 +39,13 @@ def cannot_listen(error: OSError, section: str, host: str, port: int) -> StartEr
     return StartError(f"cannot listen on {where}: {error.strerror}; set {section}.host and {section}.port")
 
 
+def innermost(error: BaseException) -> BaseException:
+    """The first failure of a group of tasks: it speaks for all of them."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def visible(text: str) -> str:
     """Text with line breaks, control characters and broken letters written as escapes: one line, and only to read."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

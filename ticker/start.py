@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ticker import logs
-from ticker.errors import TickerError
+from ticker.errors import TickerError, innermost
 from ticker.settings import Settings, load
 
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ def start(work: Coroutine[Any, Any, Result]) -> Result:
         expected = group.subgroup(TickerError)
         if expected is None:
             raise
-        raise _first(expected) from None
+        raise innermost(expected) from None
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -46,10 +46,3 @@ def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:
         return asyncio.new_event_loop
     return uvloop.new_event_loop
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

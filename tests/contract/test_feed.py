@@ -1,10 +1,12 @@
 """What a feed decides by itself: how long to wait, which connection carries what, and that it ends when told."""
 
 import asyncio
+import logging
 
 import msgspec
+import pytest
 
-from tests.venues import Log, until
+from tests.venues import Log, staged, until
 from ticker import clock
 from ticker.collect.backoff import Backoff
 from ticker.collect.feed import Feed, shards
@@ -43,3 +45,16 @@ def test_more_markets_than_a_connection_carries_are_spread() -> None:
     exchange = msgspec.structs.replace(UPBIT, most_markets=2)
     markets = [Market("x", f"C{i}", "KRW", f"C{i}") for i in range(5)]
     assert [len(shard) for shard in shards(exchange, markets)] == [2, 2, 1]
+
+
+async def test_a_venue_that_comes_back_is_well_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Fails when each of many failures is told, or the end of them is not."""
+    caplog.set_level(logging.INFO, "ticker")
+    async with staged(["upbit"]) as (stage,):
+        stage.venue.faults.reject = 503
+        async with stage.feeding(jitter=0.02) as log:
+            await until(lambda: len(log.reasons) > 2)
+            stage.venue.faults.reject = None
+            await stage.hear()
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["upbit: HTTP 503 at the handshake", "upbit: well again"]

@@ -58,7 +58,7 @@ async def test_an_exchange_out_of_reach_is_tried_again_and_ends_nothing(tmp_path
         )
         assert program.stderr
         async with asyncio.timeout(20):
-            assert b"trying again" in await program.stderr.readline()
+            assert b"upbit: market list: /v1/market/all: HTTP 503" in await program.stderr.readline()
         venue.faults.reject = None
         async with asyncio.timeout(20 + RETRY_S):
             while b'"recv"' not in (tmp_path / "frames.jsonl").read_bytes():  # noqa: ASYNC110 - another process

@@ -238,7 +238,10 @@ def test_doctor_and_verify_over_exchanges_within_reach_and_out_of_it(tmp_path: P
         own = ticker(program, "verify", "XRP").stdout
         assert re.search(r"^Bithumb's own rolling figure: -?[\d.]+ % from [\d,.]+$", own, re.MULTILINE), own
         exchanges.venues["bithumb"].faults.reject = 451
-        assert "Bithumb's own rolling figure: cannot be reached (" in ticker(program, "verify", "BTC").stdout
+        assert (
+            "Bithumb's own rolling figure: not known: /public/ticker/ALL_KRW: HTTP 451"
+            in ticker(program, "verify", "BTC").stdout
+        )
         foreign = exchanges.settings["exchanges__bithumb__rest_url"].rpartition(":")[2]
         ill = ticker(program, "doctor", TICKER_SERVER__PORT=foreign, TICKER_EXCHANGES__UPBIT__ENABLED="false")
     assert ill.returncode == 1

@@ -21,7 +21,7 @@ from ticker.store.connection import Connection
 from ticker.tools import place
 from ticker.tools.doctor import collector, configuration, examine, forwarded, hosts, port, remarks, show, store
 from ticker.tools.place import Place
-from ticker.tools.probe import Finding, clocks, host_of, probe, remedy
+from ticker.tools.probe import Finding, clocks, probe, remedy
 
 HEALTHY = {
     "redis_version": "7.2.4",
@@ -160,7 +160,6 @@ def test_hosts_are_listed_for_the_firewall() -> None:
         ["upbit", "127.0.0.1:9", "krw"],
         ["upbit", "api.upbit.com:443", "krw"],
     ]
-    assert host_of("https://[::1]/x") == "[::1]:443"
 
 
 def test_without_any_redis_a_private_one_is_tried(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import aiohttp
 
+from ticker.complaints import Complaints
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS, Candles, Request
@@ -19,6 +20,7 @@ from ticker.history import minute_of, ref_minute, unpack
 from ticker.market import Prices
 from ticker.model import MINUTE, Instant
 from ticker.quotes import Quote
+from ticker.reach import why_not
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Backfill:
         self._get = get
         self._clock = clock
         self._progress = progress
+        self._complaints = Complaints(log, f"{exchange.name}: history")
         self._filled = 0
         self._total = 0
         self._known: dict[str, int] = {}
@@ -138,11 +141,13 @@ class Backfill:
     async def _ask(self, request: Request, parse: Callable[[bytes], Answer]) -> Answer | None:
         """The parsed answer; None after a failure, which is logged, and a pause."""
         try:
-            return parse(await self._get(request))
+            answer = parse(await self._get(request))
         except (*FAILURES, *PARSE_ERRORS) as error:
-            log.warning("%s: history %s: %s", self.exchange.name, request.path[:120], str(error)[:200])
+            self._complaints.failed(why_not(error, self.exchange.rest_url), type(error).__name__)
             await asyncio.sleep(PAUSE_S)
             return None
+        self._complaints.well()
+        return answer
 
     def _quotes(self) -> Iterable[Quote]:
         return [q for q in self.prices.quotes if q.market.exchange == self.exchange.name and q.market.code]

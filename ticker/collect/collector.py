@@ -18,11 +18,12 @@ from ticker.collect.backfill import Progress
 from ticker.collect.follow import Follow
 from ticker.collect.outbox import Outbox
 from ticker.collect.standing import Standing
+from ticker.complaints import Complaints
 from ticker.exchanges import Exchange
 from ticker.listing import collected
 from ticker.market import Prices
 from ticker.model import Board, Instant, Suspension, Tick
-from ticker.store import FAILURES, Complaints, Emptied, Fenced, Writer
+from ticker.store import FAILURES, Emptied, Fenced, Writer, why
 from ticker.store.writer import LEASE_MS
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ class Collector:
                 standing_by = True
             except FAILURES as error:
                 self.write_errors += 1
-                self._complaints.failed(error)
+                self._complaints.failed(why(error))
             await asyncio.sleep(BEAT_S)
 
     async def _read(self, now: Instant) -> None:
@@ -224,7 +225,7 @@ class Collector:
     async def _endure(self, error: BaseException) -> None:
         """A batch could not be written: again in a moment."""
         self.write_errors += 1
-        self._complaints.failed(error)
+        self._complaints.failed(why(error))
         await asyncio.sleep(RETRY_WRITE_S)
         self._wake.set()
 

@@ -46,6 +46,9 @@ class Listener(Protocol):
     def opened(self, connection: "Connection") -> None:
         """It is open and about to subscribe."""
 
+    def delivers(self) -> None:
+        """Its first data."""
+
     def heard(self, connection: "Connection", event: Tick | Suspension, now: Instant) -> None:
         """It brought data."""
 
@@ -161,6 +164,7 @@ class Connection:
         self._data_at = now.mono
         if self.good_since is None:
             self.good_since = now.mono
+            self._listener.delivers()
             self._settle()
         self._listener.heard(self, event, now)
 

@@ -17,16 +17,17 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from ticker.collect.backoff import Backoff
 from ticker.collect.connection import Connection, Record, Silence
 from ticker.collect.rest import TOO_MANY, Pace, fetch, wait_of
-from ticker.errors import BadFrame
+from ticker.complaints import Complaints
+from ticker.errors import BadFrame, innermost
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS
 from ticker.logs import printable
 from ticker.model import Instant, Market, Suspension, Tick
+from ticker.reach import why_not
 
 log = logging.getLogger(__name__)
 
 GOOD: Final = 60_000
-SELDOM: Final = 10_000
 EXPECTED: Final = (OSError, TimeoutError, WebSocketException, aiohttp.ClientError, BadFrame, Silence)
 """What ends a connection in this world; anything else is a fault of this program."""
 
@@ -85,8 +86,8 @@ class Feed:
         """Market -> the time of what the older connection said of it last, meanwhile."""
         self._alone = False
         """Each market is subscribed alone: one was refused, and with it all the others of its frame."""
-        self._said: dict[str, int] = {}
-        """Kind of complaint -> when it was last logged."""
+        self._complaints = Complaints(log, exchange.name)
+        self._drops = Complaints(log, exchange.name)
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -104,7 +105,7 @@ class Feed:
             reason, asked = self._reason(error)
             wait = max(asked, self._backoff.wait())
             self._sink.closed(self.exchange.name, self.shard, self._clock(), reason)
-            log.warning("%s: %s; again in %.1f s", self.exchange.name, reason, wait)
+            self._complaints.failed(reason, type(innermost(error)).__name__)
             return wait
         return 0.0
 
@@ -139,7 +140,7 @@ class Feed:
         except Exception as error:
             if connection.live:
                 raise
-            log.warning("%s: handing over: %s", self.exchange.name, self._reason(error)[0])
+            self._complaints.failed(f"handing over: {self._reason(error)[0]}", "handing over")
         finally:
             connection.settled.set()
 
@@ -173,8 +174,7 @@ class Feed:
 
     def _reason(self, error: BaseException) -> tuple[str, float]:
         """Why it ended, in a line, and how many seconds of waiting the venue asks for."""
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+        error = innermost(error)
         if isinstance(error, InvalidStatus):
             status, header = error.response.status_code, error.response.headers.get("Retry-After")
             asked = wait_of(header) if header or status in TOO_MANY else 0.0
@@ -183,13 +183,18 @@ class Feed:
         if not isinstance(error, EXPECTED):
             self._sink.dropped(self.exchange.name, "error")
             log.error("%s: a fault of this program", self.exchange.name, exc_info=error)
-        return f"{type(error).__name__}: {printable(str(error))}", 0.0
+            return f"{type(error).__name__}: {printable(str(error))}", 0.0
+        return why_not(error, self.exchange.ws_url, self._proxy), 0.0
 
     # -- what its connections tell ------------------------------------------------------------------------------------
 
     def opened(self, _connection: Connection) -> None:
         """A socket is open and about to be subscribed."""
         self._sink.opened(self.exchange.name, self.shard, self._epoch, self._clock())
+
+    def delivers(self) -> None:
+        """The first data of a connection."""
+        self._complaints.well()
 
     def received(self) -> None:
         """A frame, whatever it means."""
@@ -218,10 +223,7 @@ class Feed:
         """A frame that cannot be read, or a refusal: counted each time, logged now and then."""
         self._sink.dropped(self.exchange.name, reason)
         self._alone |= reason == "refused" and self.exchange.refuses_frames
-        now = self._clock().mono
-        if now - self._said.get(reason, -SELDOM) >= SELDOM:
-            self._said[reason] = now
-            log.warning("%s: %s: %s", self.exchange.name, reason, printable(detail))
+        self._drops.failed(f"{reason}: {printable(detail)}", reason)
 
 
 async def run(

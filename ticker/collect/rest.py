@@ -7,11 +7,12 @@ from typing import Final
 
 import aiohttp
 
+from ticker.complaints import Complaints
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS, Request
-from ticker.logs import printable
 from ticker.model import Market
+from ticker.reach import why_not
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=10)
 LARGEST: Final = 32 * 1024 * 1024
@@ -86,12 +87,16 @@ async def listed(
     session: aiohttp.ClientSession, exchange: Exchange, pace: Pace, *, proxy: str | None = None
 ) -> list[Market]:
     """The complete market list, asked for until it is there."""
+    complaints = Complaints(log, f"{exchange.name}: market list")
     while True:
         try:
-            return await list_markets(session, exchange, pace, proxy=proxy)
+            found = await list_markets(session, exchange, pace, proxy=proxy)
         except (aiohttp.ClientError, OSError, TimeoutError, BadFrame) as error:
-            log.warning("%s: market list: %s; trying again", exchange.name, printable(str(error)))
+            complaints.failed(why_not(error, exchange.rest_url, proxy), type(error).__name__)
             await asyncio.sleep(RETRY_S)
+        else:
+            complaints.well()
+            return found
 
 
 async def list_markets(

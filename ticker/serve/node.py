@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from ticker import money
+from ticker.complaints import Complaints
 from ticker.history import unpack
 from ticker.model import MINUTE, Board, BoardState, Held, Instant
 from ticker.report import Report
 from ticker.serve.hub import Hub
 from ticker.serve.status import Known
 from ticker.settings import Server
-from ticker.store import FAILURES, Complaints, Reader, Update
+from ticker.store import FAILURES, Reader, Update, why
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class Node:
                 states = {name: await self._store.board(name) for name in boards}
             except FAILURES as error:
                 self.read_errors += 1
-                self._complaints.failed(error)
+                self._complaints.failed(why(error))
                 await asyncio.sleep(RETRY_S)
             else:
                 self._complaints.well()
@@ -195,4 +196,4 @@ class Node:
         except FAILURES as error:
             self.read_errors += 1
             self._reachable = False
-            self._complaints.failed(error)
+            self._complaints.failed(why(error))

@@ -20,12 +20,12 @@ An editor's message on the channel carries `"edited": true`: read the boards aga
 written in the same script. Whatever is read is checked as if it came from outside.
 """
 
-from ticker.store.complaints import Complaints as Complaints
 from ticker.store.connection import FAILURES as FAILURES
 from ticker.store.editor import Editor as Editor
 from ticker.store.inspector import Inspector as Inspector
 from ticker.store.reader import Reader as Reader
 from ticker.store.reader import Update as Update
+from ticker.store.reasons import why as why
 from ticker.store.writer import Emptied as Emptied
 from ticker.store.writer import Fenced as Fenced
 from ticker.store.writer import Writer as Writer

@@ -9,7 +9,6 @@ import msgspec
 from redis.exceptions import ResponseError
 
 from ticker.model import BoardState, Count, Row, Symbol, Time
-from ticker.store.complaints import SELDOM_S
 from ticker.store.connection import raw, text
 
 ROWS: Final = msgspec.json.Decoder(Row)
@@ -17,6 +16,7 @@ COUNTS: Final = msgspec.json.Decoder(Count)
 TIMES: Final = msgspec.json.Decoder(Time)
 HIDDEN: Final = msgspec.json.Decoder(frozenset[Symbol])
 OWN_FIELDS: Final = {"revision", "ts"}
+SELDOM_S: Final = 60.0
 LONGEST_NOTICE: Final = 2000
 HIGHEST_SLOT: Final = 65_535
 

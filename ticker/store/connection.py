@@ -11,9 +11,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from ticker.complaints import Complaints
 from ticker.errors import StartError, UsageError
 from ticker.store import sentinel
-from ticker.store.complaints import Complaints, why
+from ticker.store.reasons import why
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Connection:
             except FAILURES as error:
                 refused = isinstance(error, AuthenticationError)
                 if refused and self._persistent:
-                    complaints.failed(error)
+                    complaints.failed(why(error))
                 elif refused or asyncio.get_running_loop().time() > deadline:
                     await self._redis.aclose()
                     raise StartError(f"no Redis at {self._where}: {why(error)}; start it, or set redis.url") from None

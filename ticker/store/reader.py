@@ -8,12 +8,13 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
+from ticker.complaints import Complaints
 from ticker.history import minute_of, ref_minute, unpack_minute
 from ticker.model import MINUTE, BoardState, Count, Held, Row, Time
 from ticker.report import Report
 from ticker.store.checked import COUNTS, HIGHEST_SLOT, Checked
-from ticker.store.complaints import Complaints
 from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, client, raw
+from ticker.store.reasons import why
 
 CHANNEL: Final = f"{PREFIX}updates"
 SLOTS: Final = f"{PREFIX}slots"
@@ -116,7 +117,7 @@ class Reader(Connection):
                         elif update := self._checked.decoded("message", CHANNEL, UPDATES, message["data"]):
                             yield update
             except FAILURES as error:
-                complaints.failed(error)
+                complaints.failed(why(error))
                 await asyncio.sleep(TIMEOUT_S)
 
 

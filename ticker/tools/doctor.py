@@ -20,12 +20,13 @@ from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.logs import printable
 from ticker.model import Board
+from ticker.reach import host_of
 from ticker.serve.address import local_url
 from ticker.settings import Server, Settings, boards, exchanges_of
 from ticker.store import FAILURES, Inspector, embedded
 from ticker.tools import place
 from ticker.tools.place import Place
-from ticker.tools.probe import Finding, clocks, host_of, probe
+from ticker.tools.probe import Finding, clocks, probe
 
 SILENT_MS: Final = 5_000
 """A collector speaks every second."""

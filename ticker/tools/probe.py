@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 import aiohttp
 from msgspec import Struct
@@ -18,6 +17,7 @@ from ticker.exchanges import Exchange
 from ticker.listing import choose, wanted_of
 from ticker.logs import printable
 from ticker.model import Board, Instant, Market, Suspension, Tick
+from ticker.reach import host_of, why_not
 
 Level: TypeAlias = Literal["ok", "note", "fail"]
 REST_S: Final = 12.0
@@ -83,7 +83,7 @@ async def probe(exchange: Exchange, boards: Mapping[str, Board], proxy: str | No
         async with asyncio.timeout(REST_S), aiohttp.ClientSession(trust_env=False) as session:
             listed = await rest.list_markets(session, exchange, rest.Pace(1.0), proxy=proxy)
     except UNREACHABLE as error:
-        reason = printable(str(error)) or "no answer in time"
+        reason = why_not(error, exchange.rest_url, proxy)
         lost = Finding("fail", name, reason, remedy(exchange, exchange.rest_url, reason))
         return [lost, *await _dials(exchange, proxy)], None
     markets, absent = choose(wanted_of(boards, exchange.name), listed)
@@ -105,7 +105,7 @@ async def _dials(exchange: Exchange, proxy: str | None) -> list[Finding]:
         async with dial(exchange.ws_url, proxy):
             return [Finding("ok", name, "opens")]
     except (OSError, TimeoutError, WebSocketException) as error:
-        reason = printable(str(error)) or "no answer in time"
+        reason = why_not(error, exchange.ws_url, proxy)
         return [Finding("fail", name, reason, remedy(exchange, exchange.ws_url, reason))]
 
 
@@ -142,13 +142,6 @@ def remedy(exchange: Exchange, url: str, reason: str) -> str:
     if "certificate" in reason.lower():
         return f"check this machine's clock and its CA certificates (Debian: ca-certificates), {off}"
     return f"allow this machine to reach {host_of(url)}, set network.proxy, {off}"
-
-
-def host_of(url: str) -> str:
-    """`host:port` of an address."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
-    return f"{host}:{parts.port or (443 if parts.scheme in {'https', 'wss'} else 80)}"
 
 
 def clocks(offsets: Mapping[str, int]) -> Finding:

@@ -17,8 +17,8 @@ from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS
 from ticker.history import LENGTH, ref_minute, unpack
 from ticker.listing import RENAMED
-from ticker.logs import printable
 from ticker.model import DAY, MINUTE, Board, BoardState, Row
+from ticker.reach import why_not
 from ticker.store import Reader
 
 AROUND: Final = 3
@@ -140,7 +140,7 @@ async def rolling(exchange: Exchange, board: Board, symbol: str, price: Decimal,
             body = await rest.fetch(session, exchange, figure.request, rest.Pace(1.0), proxy=proxy)
         found = figure.parse(body)
     except UNREACHABLE as error:
-        return f"cannot be reached ({printable(str(error)) or type(error).__name__})"
+        return f"not known: {why_not(error, exchange.rest_url, proxy)}"
     before = found.get(symbol) or found.get(RENAMED.get(symbol, symbol))
     if before is None or before <= 0:
         return f"it tells none of {symbol}"

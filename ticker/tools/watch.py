@@ -20,6 +20,7 @@ from ticker import clock, money
 from ticker.client import NONSENSE, Feed, Row, address, follow
 from ticker.errors import StartError, UsageError
 from ticker.logs import printable
+from ticker.reach import why_not
 
 PATIENCE_S: Final = 10.0
 HERE: Final = {"127.0.0.1", "::1", "localhost"}
@@ -110,10 +111,8 @@ async def snapshot(url: str, board: str | None, lang: str) -> Feed:
                         return feed
                 await asyncio.sleep(PAINT_S)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        reason = printable(str(error)) or type(error).__name__
-        raise StartError(
-            f"no server at {url}: {reason}; start `ticker run` or `ticker demo`, or name its URL"
-        ) from None
+        reason = why_not(error, page)
+        raise StartError(f"no server: {reason}; start `ticker run` or `ticker demo`, or name its URL") from None
 
 
 def _read(page: str, status: int, body: bytes) -> Feed:

@@ -1,0 +1,48 @@
+"""Why nothing came of a connection, in a plain sentence: every library and system has words of its own for it."""
+
+import os
+import re
+import socket
+import ssl
+from typing import Final
+from urllib.parse import urlsplit
+
+from websockets.exceptions import ConnectionClosed
+
+from ticker.logs import printable
+
+LOST: Final = "the connection was lost"
+NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
+
+
+def why_not(error: BaseException, url: str, proxy: str | None = None) -> str:
+    """`api.example.com:443 cannot be reached (connection refused)`; what is no failure to connect keeps its words."""
+    if isinstance(error, ConnectionClosed):
+        close = error.rcvd
+        return f"it closed the connection ({close.code} {printable(close.reason)}".rstrip() + ")" if close else LOST
+    if isinstance(error, OSError):
+        way = f" through {host_of(proxy)}" if proxy else ""
+        return f"{host_of(url)} cannot be reached{way} ({_cause(error)})"
+    return printable(str(error)) or type(error).__name__
+
+
+def _cause(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted here: {inner.verify_message}"
+    if isinstance(inner, socket.gaierror):
+        return "its name cannot be looked up"
+    found = NUMBER.search(str(inner))  # of several addresses that were tried the first one
+    number = inner.errno or (int(found[1]) if found else 0)
+    if number and not isinstance(inner, ssl.SSLError):
+        return os.strerror(number).lower()
+    return printable(str(inner)) if inner.args and inner.errno else LOST
+
+
+def host_of(url: str) -> str:
+    """`host:port` of an address."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    return f"{host}:{parts.port or (443 if parts.scheme in {'https', 'wss'} else 80)}"

@@ -1,0 +1,18 @@
+"""What is wrong with Redis, said to the point."""
+
+from typing import Final
+
+from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError
+
+REASONS: Final = {
+    AuthenticationError: "it refuses the user or the password of redis.url",
+    NoPermissionError: "its user may not do this; SECURITY.md has the rights of each",
+    OutOfMemoryError: "it is full: raise its maxmemory",
+    ReadOnlyError: "it is a read-only replica: set redis.url to its primary, or to redis+sentinel://…",
+}
+
+
+def why(error: BaseException) -> str:
+    """The reason in a line, with the remedy where there is one."""
+    known = next((said for kind, said in REASONS.items() if isinstance(error, kind)), None)
+    return known or str(error)[:200].rstrip(". ") or type(error).__name__

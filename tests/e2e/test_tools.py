@@ -155,6 +155,23 @@ def test_watch_prints_the_board_once(demo: Program) -> None:
     assert "모의 시세" in answer.stdout
 
 
+def test_watch_takes_an_address_without_a_scheme(demo: Program, tmp_path: Path) -> None:
+    answer = ticker(Program(tmp_path), "watch", f"127.0.0.1:{demo.port}", "--once")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "비트코인" in answer.stdout
+
+
+def test_doctor_asks_no_exchange_on_behalf_of_a_demo_and_says_so(demo: Program) -> None:
+    """Fails when live exchanges, which no demo dials, are complained of."""
+    answer = ticker(demo, "doctor")
+    assert (answer.returncode, answer.stderr) == (0, ""), answer.stdout
+    for sentence in (
+        r"ok +configuration +boards article \(23 symbols in KRW\), krw \(20 symbols in KRW\); exchanges upbit",
+        r"note +exchanges +not asked, nor is this machine's clock held against theirs: `ticker demo` needs none",
+    ):
+        assert re.search(sentence, answer.stdout), sentence + "\n" + answer.stdout
+
+
 def test_watch_prints_json_lines_once_and_live(demo: Program) -> None:
     once = ticker(demo, "watch", "--once", "--json", "--board", "article", "--lang", "en").stdout.splitlines()
     rows = [orjson.loads(line) for line in once]

@@ -140,9 +140,13 @@ def _user() -> str:
 def watch_(
     context: click.Context, url: str | None, name: str | None, lang: str, once: bool, as_json: bool, config: str | None
 ) -> None:
-    """A board live in the terminal; URL is a server's address, by default the configured one."""
+    """A board live in the terminal; URL is a server's address, http where it names no other scheme.
+
+    By default it is the configured server.
+    """
     server = settings_of(context, config).server
     where = url or local_url(server.host, server.port)
+    where = where if "://" in where else f"http://{where}"
     with contextlib.suppress(KeyboardInterrupt):
         if once or not (as_json or sys.stdout.isatty()):
             start(watch.once(where, name, lang, as_json=as_json))

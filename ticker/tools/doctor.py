@@ -37,20 +37,27 @@ MARKS: Final = {"ok": ("ok", "green"), "note": ("note", "yellow"), "fail": ("FAI
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Everything, exchanges side by side."""
+    """Everything that what runs here needs, or would need."""
     where = place.find(settings)
-    shown = boards(settings)
+    shown = where.boards if where else boards(settings)
     used = exchanges_of(settings, shown)
     found = [*configuration(shown, used), *await store(settings, where)]
-    probed = await asyncio.gather(*(probe(exchange, shown, settings.network.proxy) for exchange in used.values()))
-    for findings, _ in probed:
-        found += findings
-    offsets = {name: offset for name, (_, offset) in zip(used, probed, strict=True) if offset is not None}
-    found.append(clocks(offsets))
+    if where and where.instead:
+        text = f"not asked, nor is this machine's clock held against theirs: `ticker {where.instead}` needs none"
+        found.append(Finding("note", "exchanges", text, "ask again where `ticker run` or `ticker collect` is to run"))
+    else:
+        found += await venues(shown, used, settings.network.proxy)
     server, admin = settings.server, settings.admin
     found.append(await port("public port", server.host, server.port, "server.port", "/v1/boards", b'"boards"'))
     found.append(await port("admin port", admin.host, admin.port, "admin.port", "/metrics", b"ticker_"))
     return [*found, descriptors(server), forwarded(server)]
+
+
+async def venues(shown: Mapping[str, Board], used: Mapping[str, Exchange], proxy: str | None) -> list[Finding]:
+    """The exchanges, side by side, and what their prices tell of this machine's clock."""
+    probed = await asyncio.gather(*(probe(exchange, shown, proxy) for exchange in used.values()))
+    offsets = {name: offset for name, (_, offset) in zip(used, probed, strict=True) if offset is not None}
+    return [*(finding for findings, _ in probed for finding in findings), clocks(offsets)]
 
 
 def show(findings: Iterable[Finding], console: Console) -> int:

@@ -29,6 +29,8 @@ class Place(NamedTuple):
     boards: Mapping[str, Board]
     what: str
     """For people: `redis.url` or the folder."""
+    instead: str = ""
+    """`demo` or `replay`: what runs there, which asks no exchange."""
 
     def board(self, name: str) -> Board:
         """The board of this name."""
@@ -56,10 +58,11 @@ def find(settings: Settings) -> Place | None:
     if settings.redis.url:
         return Place(settings.redis.url, boards(settings), "redis.url")
     folder = Path(settings.redis.data_dir)
-    for place, simulated in ((folder, False), (folder / DEMO, True), (folder / REPLAY, False)):
-        url = embedded.running(place)
+    for instead in ("", DEMO, REPLAY):
+        url = embedded.running(folder / instead)
         if url is not None and _answers(url):
-            return Place(url, sim.boards() if simulated else boards(settings), str(place))
+            shown = sim.boards() if instead == DEMO else boards(settings)
+            return Place(url, shown, str(folder / instead), instead)
     return None
 
 

@@ -117,7 +117,8 @@ async def record(settings: Settings, file: Path) -> int:
     try:
         with file.open("ab", buffering=0) as output:
             recorder = tape.Recorder(output)
-            await until_asked(playback.listen(exchanges_of(settings, shown), shown, settings.network.proxy, recorder))
+            listening = playback.listen(exchanges_of(settings, shown), shown, settings.network.proxy, recorder)
+            await until_asked(listening, recorder.last())
             return recorder.lines
     except OSError as error:
         raise StartError(f"{file}: {error.strerror}; choose another file") from None

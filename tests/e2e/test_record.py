@@ -1,6 +1,7 @@
 """`ticker record` over simulated exchanges, and what it wrote through `ticker replay`."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -40,6 +41,34 @@ async def test_what_is_recorded_can_be_replayed(tmp_path: Path) -> None:
         (exchange, symbol) for exchange in ("upbit", "bithumb") for symbol in ("BTC", "XRP")
     }
     assert len(ticks) == sum(line["dir"] == "recv" for line in lines)
+
+
+async def test_a_full_disk_ends_it_with_one_line_and_what_is_written_can_be_replayed(tmp_path: Path) -> None:
+    """Seen failing with a feed that takes it for an exchange's fault: it dialled again for ever, recording nothing."""
+    file = tmp_path / "frames.jsonl"
+    async with sim.serve(sim.venues(sim.World(clock.now().wall, ("upbit",)), clock.now)) as exchanges:
+        environment = {
+            "TICKER_BOARDS__KRW__SOURCES": '["upbit"]',
+            "TICKER_EXCHANGES__UPBIT__WS_URL": exchanges["upbit"].ws_url,
+            "TICKER_EXCHANGES__UPBIT__REST_URL": exchanges["upbit"].rest_url,
+        }
+        limited = f"ulimit -f 16; exec {sys.executable} -m ticker record {file}"
+        program = await asyncio.create_subprocess_exec(
+            *("bash", "-c", limited), env=os.environ | environment, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(30):
+                _, said = await program.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                program.kill()
+    written = file.read_bytes()
+    lines = written.count(b"\n")
+    assert said.decode().splitlines()[-1] == f"ticker: {file}: File too large; {lines} lines are written"
+    assert b"Traceback" not in said
+    assert program.returncode == 1
+    assert lines > 1
+    assert [orjson.loads(line)["exchange"] for line in written.splitlines()] == ["upbit"] * lines
 
 
 async def test_an_exchange_out_of_reach_is_tried_again_and_ends_nothing(tmp_path: Path) -> None:

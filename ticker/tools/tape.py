@@ -6,6 +6,7 @@
 what a person reads. Without it `text` is the frame.
 """
 
+import asyncio
 import base64
 import contextlib
 import time
@@ -18,7 +19,7 @@ import msgspec
 import orjson
 from msgspec import Struct
 
-from ticker.errors import UsageError
+from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.exchanges.exchange import Frame
 from ticker.tools import bars
@@ -93,8 +94,17 @@ class Recorder:
     """Writes frames down as they pass; the feeds' `record`."""
 
     def __init__(self, file: BinaryIO) -> None:
+        """`file` is unbuffered and appended to."""
         self._file = file
+        self._ended = asyncio.Event()
+        self._error: OSError | None = None
         self.lines = 0
+
+    async def last(self) -> None:
+        """For as long as the file takes lines; then StartError. A feed would take it for an exchange's fault."""
+        await self._ended.wait()
+        why = self._error.strerror if self._error else None
+        raise StartError(f"{self._file.name}: {why}; {self.lines} lines are written")
 
     def opened(self, exchange: str, conn: str, url: str) -> None:
         """A connection was opened."""
@@ -111,8 +121,19 @@ class Recorder:
         self._write(fields)
 
     def _write(self, fields: dict[str, Any]) -> None:
-        self._file.write(orjson.dumps({"t": time.time()} | fields) + b"\n")
-        self.lines += 1
+        if self._error is not None:
+            return
+        line, written = orjson.dumps({"t": time.time()} | fields) + b"\n", 0
+        try:
+            while written < len(line):
+                written += self._file.write(line[written:])
+        except OSError as error:
+            self._error = error
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._file.tell() - written)  # what is there can be replayed
+            self._ended.set()
+        else:
+            self.lines += 1
 
 
 def _binary(frame: bytes) -> dict[str, str]:

@@ -8,6 +8,7 @@ const USUAL = 'price,percent';
 /** Attribute -> value, only what differs from the element's own default. */
 function chosen() {
   const data = new FormData(form);
+  const valid = (name) => (form.elements[name].validity.valid ? data.get(name) : '');
   const columns = data.getAll('columns').join();
   const values = {
     board: data.get('board'),
@@ -17,10 +18,10 @@ function chosen() {
     colors: data.get('colors'),
     columns: columns === USUAL ? '' : columns,
     symbols: data.get('symbols').toUpperCase().match(/[A-Z0-9]+/g)?.join() ?? '',
-    limit: data.get('limit'),
-    link: data.get('link'),
+    limit: valid('limit'),
+    link: valid('link'),
     credit: data.get('credit'),
-    interval: data.get('interval'),
+    interval: valid('interval'),
   };
   return new Map(Object.entries(values).filter(([, value]) => value));
 }

@@ -11,6 +11,7 @@ import pytest
 from yarl import URL
 
 from tests.server import Node, T, row, serving
+from ticker.sidebar import page
 from ticker.sidebar.style import RELEASED
 
 COMMON = {
@@ -174,6 +175,9 @@ async def test_boards_and_holds(node: Node, session: aiohttp.ClientSession) -> N
         ("/v1/history/krw/BTC?since=yesterday", 400, "bad_parameter"),
         ("/embed/nope", 404, "unknown_board"),
         ("/fragment/nope", 404, "unknown_board"),
+        ("/embed/krw?theme=neon", 400, "bad_parameter"),
+        ("/fragment/krw?limit=many", 400, "bad_parameter"),
+        ("/fragment/krw?assets=2", 400, "bad_parameter"),
         ("/v1/snapshot/", 404, "not_found"),
         ("/v1/snapshotkrw", 404, "not_found"),
         ("/v1/streamkrw", 404, "not_found"),
@@ -190,6 +194,30 @@ async def test_an_error_is_an_object_with_its_code(
         error = (await answer.json())["error"]
         assert (answer.status, error["code"], set(error)) == (status, code, {"code", "message"})
         assert (COMMON | {"Cache-Control": "no-store"}).items() <= dict(answer.headers).items()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        ("/embed/krw?theme=neon", 400, "지금은 시세를 표시할 수 없습니다."),
+        ("/embed/krw?theme=neon&lang=en", 400, "Prices cannot be shown here right now."),
+        ("/embed/<b>", 404, "there is no board &#x27;&lt;b&gt;&#x27;; see /v1/boards"),
+    ],
+)
+async def test_a_reader_is_told_in_a_page_that_there_are_no_prices(
+    node: Node, session: aiohttp.ClientSession, path: str, status: int, sentence: str
+) -> None:
+    """Fails when an iframe shows a program's error object to readers."""
+    async with session.get(node.url + path, headers={"Accept": "text/html,*/*;q=0.8"}) as answer:
+        assert (answer.status, answer.content_type) == (status, "text/html")
+        assert sentence in await answer.text()
+        assert page.STYLE_HASH in answer.headers["Content-Security-Policy"]
+        assert (COMMON | {"Cache-Control": "no-store"}).items() <= dict(answer.headers).items()
+
+
+async def test_parameters_of_other_people_are_ignored(node: Node, session: aiohttp.ClientSession) -> None:
+    for path in ("/embed/krw?assets=2&utm_source=x", "/fragment/krw?fbclid=y&theme="):
+        assert (await got(session, node.url + path))[0] == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])

@@ -13,7 +13,7 @@ from tests.conftest import make_board
 from ticker.model import Board, BoardState, Language, Row
 from ticker.sidebar import page
 from ticker.sidebar.gallery import gallery
-from ticker.sidebar.look import Look, look_of
+from ticker.sidebar.look import Look, NotALook, look_of
 from ticker.sidebar.presentation import presentation
 from ticker.sidebar.style import RELEASED, SHEET, STATIC, STYLE, filled, source_hash, squeeze
 from ticker.sidebar.words import WORDS
@@ -208,13 +208,35 @@ def test_the_page_has_one_style_that_its_hash_allows_and_one_script_from_its_own
     assert "data-nosnippet" in html
 
 
-def test_a_look_takes_only_what_it_knows() -> None:
-    query = {"form": "x", "theme": "neon", "colors": "1", "columns": "a,percent,percent,price", "limit": "-1"}
-    assert look_of(query) == Look(columns=("percent", "price"))
-    assert look_of({"link": "javascript:alert(1)", "interval": "5", "limit": "99999"}) == Look(interval=200, limit=1000)
-    assert look_of({"link": "https://a.test/{symbol}", "credit": "off", "theme": "dark"}) == Look(
-        link="https://a.test/{symbol}", credit=False, theme="dark"
+def test_a_look_takes_what_is_documented_and_ignores_the_rest() -> None:
+    assert look_of({"columns": "percent,percent,price", "theme": "", "utm_source": "x"}) == Look(
+        columns=("percent", "price")
     )
+    assert look_of({"link": "https://a.test/{symbol}", "credit": "off", "theme": "dark", "limit": "5"}) == Look(
+        link="https://a.test/{symbol}", credit=False, theme="dark", limit=5
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"theme": "neon"}, "theme is inherit or auto or light or dark, not 'neon'"),
+        ({"form": "x" * 90}, f"form is list or strip or card, not {'x' * 20!r}"),
+        ({"colors": "red"}, "colors is ko or en or safe, not 'red'"),
+        (
+            {"columns": "price,,a"},
+            "columns is price or percent or change or source or time or premium or sparkline, not 'a'",
+        ),
+        ({"credit": "on"}, "credit is off, not 'on'"),
+        ({"limit": "0"}, "limit is a whole number from 1 to 1000, not '0'"),
+        ({"interval": "\u0664\u0660\u0660"}, "interval is a whole number from 200 to 60000, not '\u0664\u0660\u0660'"),
+        ({"link": "javascript:alert(1)"}, "link is an address that begins with https://, not 'javascript:alert(1)'"),
+    ],
+)
+def test_a_value_that_an_option_cannot_have_is_named_beside_those_it_can(query: dict[str, str], sentence: str) -> None:
+    with pytest.raises(NotALook) as refused:
+        look_of(query)
+    assert str(refused.value) == sentence
 
 
 def test_links_lead_each_name_to_its_own_page() -> None:

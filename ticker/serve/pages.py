@@ -1,12 +1,14 @@
 """I/O: what browsers show: the sidebar, the gallery, the status page, and the files they load."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 from aiohttp import web
 
+from ticker.model import Language
 from ticker.serve import assets, query
 from ticker.serve.address import public_url
-from ticker.serve.answers import Handler, cached, headers_of
+from ticker.serve.answers import Handler, cached, headers_of, refusal_headers
 from ticker.serve.hub import Hub
 from ticker.serve.query import Refusal
 from ticker.serve.records import Records
@@ -24,6 +26,7 @@ STATUS_POLICY: Final = {
     "Content-Security-Policy": f"default-src 'none'; style-src '{status_page.STYLE_HASH}'; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'self'"
 }
+Choice = TypeVar("Choice")
 FEATURES: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
@@ -47,7 +50,18 @@ class Pages:
         }
 
     async def embed(self, request: web.Request) -> web.StreamResponse:
-        """`/embed/{board}`: the sidebar as a page."""
+        """`/embed/{board}`: the sidebar as a page; a browser is told in a page, too, why there is none."""
+        try:
+            return self._embed(request)
+        except Refusal as refusal:
+            if "text/html" not in request.headers.get("Accept", ""):
+                raise
+            language: Language = "en" if request.query.get("lang") == "en" else "ko"
+            headers = refusal_headers(refusal) | self._page_headers()
+            text = page.excuse(refusal.message, language)
+            return web.Response(status=refusal.status, text=text, content_type="text/html", headers=headers)
+
+    def _embed(self, request: web.Request) -> web.StreamResponse:
         wish = self._wish(request)
         text = page.embed(
             self._hub.configured[wish.board],
@@ -55,7 +69,7 @@ class Pages:
             wish.language,
             public_url=self._public_url(request),
             symbols=wish.symbols,
-            look=page.look_of(request.query),
+            look=_chosen(page.look_of, request),
         )
         return cached(request, Snapshot(text.encode()), "text/html", HEADERS | self._page_headers())
 
@@ -68,8 +82,8 @@ class Pages:
             wish.language,
             public_url=self._public_url(request),
             symbols=wish.symbols,
-            assets=request.query.get("assets") == "1",
-            look=page.look_of(request.query),
+            assets=_chosen(page.has_assets, request),
+            look=_chosen(page.look_of, request),
         )
         return cached(request, Snapshot(text.encode("ascii")), "text/html", HEADERS)
 
@@ -119,3 +133,11 @@ class Pages:
         if not self._hub.ready:
             raise Refusal("not_ready", "no snapshot has been read yet")
         return wish
+
+
+def _chosen(read: Callable[[Mapping[str, str]], Choice], request: web.Request) -> Choice:
+    """What the query chooses of the sidebar's options."""
+    try:
+        return read(request.query)
+    except page.NotALook as error:
+        raise Refusal("bad_parameter", str(error)) from None

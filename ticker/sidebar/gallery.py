@@ -112,7 +112,7 @@ def _texts() -> str:
     return (
         '<label>종목 <input name="symbols" placeholder="BTC,ETH (비우면 모두)" autocapitalize="characters"></label>'
         '<label>최대 개수 <input name="limit" type="number" min="1" max="200" placeholder="모두"></label>'
-        '<label>종목 링크 <input name="link" type="url" placeholder="https://example.com/coin/{symbol}"></label>'
+        '<label>종목 링크 <input name="link" type="url" pattern="https://.*" placeholder="https://example.com/coin/{symbol}"></label>'
         '<label>갱신 간격(ms) <input name="interval" type="number" min="200" max="30000" step="200" '
         'placeholder="1000"></label>'
     )

@@ -1,7 +1,7 @@
 """How the sidebar looks: the element's attributes, and the query of `/embed` and `/fragment`, as one value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
@@ -43,31 +43,54 @@ class Look(Struct, frozen=True):
         return self.columns or USUAL[self.form]
 
 
+class NotALook(ValueError):
+    """An option has a value it cannot have; the message names those it can."""
+
+
 def look_of(query: Mapping[str, str]) -> Look:
-    """The look a query asks for; what is unknown or malformed is left at its default."""
+    """The look a query asks for; an empty value is none, other parameters are ignored. NotALook."""
     return Look(
-        form=_one_of(query.get("form"), Form) or "list",
-        theme=_one_of(query.get("theme"), Theme),
-        colors=_one_of(query.get("colors"), Colors),
-        columns=tuple(dict.fromkeys(c for c in query.get("columns", "").split(",") if c in COLUMNS)),
-        limit=_natural(query.get("limit"), 1, 1000),
+        form=_one_of(query, "form", get_args(Form)) or "list",
+        theme=_one_of(query, "theme", get_args(Theme)),
+        colors=_one_of(query, "colors", get_args(Colors)),
+        columns=_columns(query.get("columns", "")),
+        limit=_natural(query, "limit", 1, 1000),
         link=_address(query.get("link")),
-        credit=query.get("credit") != "off",
-        interval=_natural(query.get("interval"), 200, 60_000),
+        credit=_one_of(query, "credit", ("off",)) is None,
+        interval=_natural(query, "interval", 200, 60_000),
     )
 
 
-def _one_of(value: str | None, allowed: Any) -> Any:
-    return value if value in get_args(allowed) else None
+def has_assets(query: Mapping[str, str]) -> bool:
+    """`?assets=1`: with the links to style and script. NotALook."""
+    return _one_of(query, "assets", ("1",)) is not None
 
 
-def _natural(value: str | None, low: int, high: int) -> int | None:
-    """The whole number in a query value, clamped; None when it is none."""
-    if value is None or not re.fullmatch(r"[0-9]{1,6}", value):
+def _one_of(query: Mapping[str, str], name: str, allowed: Collection[str]) -> Any:
+    value = query.get(name) or None
+    if value is not None and value not in allowed:
+        raise NotALook(f"{name} is {' or '.join(allowed)}, not {value[:20]!r}")
+    return value
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Each once, in the order of the query."""
+    for column in text.split(",") if text else ():
+        _one_of({"columns": column}, "columns", COLUMNS)
+    return tuple(dict.fromkeys(column for column in text.split(",") if column in COLUMNS))
+
+
+def _natural(query: Mapping[str, str], name: str, low: int, high: int) -> int | None:
+    value = query.get(name) or None
+    if value is None:
         return None
-    return min(max(int(value), low), high)
+    if not re.fullmatch(r"[0-9]{1,6}", value) or not low <= int(value) <= high:
+        raise NotALook(f"{name} is a whole number from {low} to {high}, not {value[:20]!r}")
+    return int(value)
 
 
 def _address(value: str | None) -> str | None:
-    """A link pattern that is a plain https address of sane length; anything else is no link."""
-    return value if value and ADDRESS.fullmatch(value) else None
+    """A link pattern that is a plain https address of sane length."""
+    if value and not ADDRESS.fullmatch(value):
+        raise NotALook(f"link is an address that begins with https://, not {value[:20]!r}")
+    return value or None

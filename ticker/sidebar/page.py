@@ -9,11 +9,12 @@ from html import escape
 from ticker.model import Board, BoardState, Language
 from ticker.sidebar.cells import shown
 from ticker.sidebar.gallery import gallery
-from ticker.sidebar.look import Look, look_of
+from ticker.sidebar.look import Look, NotALook, has_assets, look_of
 from ticker.sidebar.markup import element
 from ticker.sidebar.style import STYLE, STYLE_HASH
+from ticker.sidebar.words import WORDS
 
-__all__ = ["STYLE", "STYLE_HASH", "Look", "embed", "fragment", "gallery", "look_of"]
+__all__ = ["STYLE", "STYLE_HASH", "Look", "NotALook", "embed", "excuse", "fragment", "gallery", "has_assets", "look_of"]
 
 
 def embed(
@@ -37,6 +38,18 @@ def embed(
         f'<link rel="canonical" href="{escape(public_url)}/embed/{escape(board.name)}">'
         f'<style>{STYLE}</style><script type="module" src="../widget.js"></script></head>'
         f'<body class="ct-page" data-theme="{what.theme}"><main>{element(what)}</main></body></html>'
+    )
+
+
+def excuse(reason: str, lang: Language) -> str:
+    """What a reader sees in the sidebar's place where there is none, with the reason for whoever put it there."""
+    sentence = WORDS[lang].excuse
+    return (
+        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
+        f"<title>{sentence}</title><style>{STYLE}</style></head>"
+        f'<body class="ct-page" data-theme="auto"><main><div class="ct" data-theme="auto">{sentence}'
+        f'<p lang="en">{escape(reason)}</p></div></main></body></html>'
     )
 
 

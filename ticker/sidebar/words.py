@@ -25,6 +25,8 @@ class Words(Struct, frozen=True):
     disclaimer: str
     simulated: str
     frozen: str
+    excuse: str
+    """In the place of prices that cannot be shown."""
     status: dict[str, str]
     """What the banner says of the connection; only where it is not live."""
     pause: str
@@ -60,6 +62,7 @@ WORDS: Final[dict[Language, Words]] = {
         disclaimer="시세는 참고용이며 지연·오류가 있을 수 있습니다. 투자 판단의 책임은 이용자에게 있습니다.",
         simulated="모의 시세입니다. 실제 거래 가격이 아닙니다.",
         frozen="시세 갱신을 잠시 멈췄습니다.",
+        excuse="지금은 시세를 표시할 수 없습니다.",
         status={"down": "연결 끊김", "refused": "연결 불가"},
         pause="일시정지",
         resume="다시 시작",
@@ -92,6 +95,7 @@ WORDS: Final[dict[Language, Words]] = {
         disclaimer="For reference only; prices may be late or wrong. Investment decisions are your own responsibility.",
         simulated="Simulated prices. These are not real market prices.",
         frozen="Updates are paused for the moment.",
+        excuse="Prices cannot be shown here right now.",
         status={"down": "offline", "refused": "unavailable"},
         pause="Pause",
         resume="Resume",

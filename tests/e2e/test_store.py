@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from ticker.store import Emptied, Reader, Writer
+from ticker.store import Editor, Emptied, Reader, Writer
 from ticker.store.connection import PREFIX
 from ticker.store.writer import Batch
 
@@ -27,6 +27,20 @@ async def test_a_task_that_asks_redis_all_the_time_can_be_cancelled_at_any_momen
 async def _ask_forever(reader: Reader) -> None:
     for _ in itertools.count():
         await reader.report()
+
+
+async def test_what_an_editor_accepts_is_taken_once_and_soon_or_never(redis_url: str) -> None:
+    """Fails without its end: a collector that starts an hour later would release another price."""
+    async with Writer(redis_url) as writer, Editor(redis_url) as editor:
+        await writer.claim(T)
+        await editor.edit("krw", "accept", "BTC/KRW", "me", T)
+        assert await writer.commit(Batch(T)) == ["BTC/KRW"]
+        assert await writer.commit(Batch(T + 1000)) == []
+        await editor.edit("krw", "accept", "BTC/KRW", "me", T + 2000)
+        async with asyncio.timeout(5):
+            while await writer._redis.exists(f"{PREFIX}accepts"):  # noqa: ASYNC110 - what is waited for is no event
+                await asyncio.sleep(0.05)
+        assert await writer.commit(Batch(T + 3000)) == []
 
 
 async def test_a_replica_that_took_over_without_the_last_batches_is_told_everything_again(redis_url: str) -> None:

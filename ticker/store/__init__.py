@@ -10,7 +10,7 @@
 | `ticker:v1:board:NAME` | hash | `revision`, `ts`, and symbol -> row (JSON, CONTRACT section 3 without the name) |
 | `ticker:v1:editor:NAME` | hash | what an editor decided: `notice`, `hidden` (JSON list) |
 | `ticker:v1:frozen:NAME` | hash | copy of `board:NAME` from the moment an editor froze it; absent when it moves |
-| `ticker:v1:accepts` | list | `SYMBOL/QUOTE` of held prices an editor believes |
+| `ticker:v1:accepts` | list | `SYMBOL/QUOTE` of held prices an editor believes; taken once, within 3 s or never |
 | `ticker:v1:edits` | list | JSON: who decided what and when, newest first |
 | `ticker:v1:slots` | hash | market (`upbit:BTC/KRW`) -> its place in the packed minutes |
 | `ticker:v1:minute:MS` | string | one minute of every market: 8 bytes a slot (`history.pack`), expires after 26 h |

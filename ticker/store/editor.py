@@ -15,6 +15,7 @@ redis.call('LPUSH', p .. 'edits', ARGV[5])
 redis.call('LTRIM', p .. 'edits', 0, 999)
 if command == 'accept' then
   redis.call('RPUSH', p .. 'accepts', value)
+  redis.call('PEXPIRE', p .. 'accepts', 3000)  -- taken later it would release another price
   return 1
 end
 if command == 'notice' then redis.call('HSET', editor, 'notice', value) end

@@ -14,6 +14,9 @@ from websockets.sync.client import connect
 from tests.program import Program, until
 from tests.redis_server import RedisServer
 
+BACK_S = 5.0
+TAKEOVER_S = 5.0
+
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
@@ -36,8 +39,17 @@ def whole(program: Program) -> bool:
     return all(row["change_pct"] is not None for row in program.rows("article").values())
 
 
+def slowest_answer(program: Program, seconds: float) -> float:
+    """The longest wait for `/healthz`, asked again and again for so long."""
+    worst, started = 0.0, time.monotonic()
+    while (asked := time.monotonic()) - started < seconds:
+        assert program.status("/healthz") == 200
+        worst = max(worst, time.monotonic() - asked)
+    return worst
+
+
 def test_killed_and_empty_it_is_filled_again_and_nobody_exits(tmp_path: Path, redis_server: RedisServer) -> None:
-    """Fails when the collector does not notice that its fence is gone, or writes only what changes."""
+    """Seen failing with an `Outbox.everything` that does nothing: the day was not there again."""
     settings = {"redis__url": redis_server.url, "server__stale_after_s": "3"}
     with Program(tmp_path, "demo", "--frozen", **settings) as program:
         program.ready()
@@ -51,13 +63,13 @@ def test_killed_and_empty_it_is_filled_again_and_nobody_exits(tmp_path: Path, re
         redis_server.start()
         back = time.monotonic()
         until(lambda: alive(program) and whole(program), program, 10)
-        assert time.monotonic() - back < 6
+        assert time.monotonic() - back < BACK_S
         until(lambda: len(program.json("/v1/history/article/REP")["points"]) > 1400, program, 10)
         assert program.process.poll() is None
 
 
 def test_paused_for_a_while_it_is_caught_up_with_and_sockets_stay(tmp_path: Path, redis_server: RedisServer) -> None:
-    """Fails when a blocked command holds the event loop, or when a frozen subscription is not noticed."""
+    """Seen failing with 1.5 s of blocking while the collector is silent."""
     settings = {"redis__url": redis_server.url, "server__stale_after_s": "3"}
     with Program(tmp_path, "demo", **settings) as program:
         program.ready()
@@ -66,17 +78,15 @@ def test_paused_for_a_while_it_is_caught_up_with_and_sockets_stay(tmp_path: Path
             assert orjson.loads(socket.recv(timeout=5))["type"] == "snapshot"
             redis_server.process.send_signal(signal.SIGSTOP)
             until(lambda: states(program) == {"stale"}, program, 10)
-            started = time.monotonic()
-            assert program.status("/healthz") == 200
-            assert time.monotonic() - started < 0.5
+            assert slowest_answer(program, 2.0) < 0.5
             redis_server.process.send_signal(signal.SIGCONT)
-            until(lambda: alive(program), program, 10)
+            until(lambda: alive(program), program, BACK_S)
             seen = {orjson.loads(socket.recv(timeout=5))["type"] for _ in range(5)}
             assert seen <= {"update", "heartbeat", "snapshot"}
 
 
 def test_full_it_refuses_the_write_and_the_publish_with_it(tmp_path: Path, redis_server: RedisServer) -> None:
-    """Fails when something is published that was not written: stream and snapshot would part."""
+    """Seen failing with a script that goes on after a refused write: rows stayed live that Redis did not have."""
     settings = {"redis__url": redis_server.url, "server__stale_after_s": "3"}
     with Program(tmp_path, "demo", **settings) as program:
         program.ready()
@@ -85,7 +95,7 @@ def test_full_it_refuses_the_write_and_the_publish_with_it(tmp_path: Path, redis
         admin.config_set("maxmemory", "1mb")
         until(lambda: states(program) == {"stale"}, program, 10)
         admin.config_set("maxmemory", "0")
-        until(lambda: alive(program), program, 10)
+        until(lambda: alive(program), program, BACK_S)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -106,7 +116,7 @@ def test_of_two_collectors_one_writes_and_the_other_takes_over(
             fence = admin.get("ticker:v1:fence")
             first.stop(how)
             killed = time.monotonic()
-            until(lambda: admin.get("ticker:v1:fence") != fence, second, 10)
+            until(lambda: admin.get("ticker:v1:fence") != fence, second, TAKEOVER_S)
             until(lambda: alive(second), second, 10)
             assert time.monotonic() - killed < 8
 

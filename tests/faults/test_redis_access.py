@@ -16,6 +16,7 @@ from tests.program import Program, free_port, until
 
 BOARD = '{"quote":"KRW","symbols":["BTC","XRP"],"sources":["bithumb","upbit"]}'
 PASSWORD = "hidden"
+BACK_S = 5.0
 PATIENCE_S = 10
 """How long a program waits at its start for a Redis that is not there."""
 
@@ -94,7 +95,7 @@ def test_a_redis_that_refuses_is_complained_of_once_and_tried_again(
         assert len(told) == 1
         assert PASSWORD not in collector.log.read_text(encoding="utf-8")
         repent(admin)
-        until(lambda: states(reading) == {"live"}, reading, 6)
+        until(lambda: states(reading) == {"live"}, reading, BACK_S)
         until(lambda: orjson.loads(socket.recv(timeout=5))["type"] == "update", reading)
         assert collector.process.poll() is reading.process.poll() is None
 
@@ -112,8 +113,10 @@ def test_a_redis_that_somebody_empties_is_filled_again_under_the_eyes_of_its_rea
         until(lambda: reading.json("/v1/snapshot")["seq"] > 10**9, reading)
         newest = reading.json("/v1/snapshot")["ts"]
         admin.flushall()
-        until(lambda: reading.json("/v1/snapshot")["seq"] < 10**6, reading, 6)
-        until(lambda: reading.json("/v1/snapshot")["ts"] > newest + 2000 and states(reading) == {"live"}, reading, 6)
+        until(lambda: reading.json("/v1/snapshot")["seq"] < 10**6, reading, BACK_S)
+        until(
+            lambda: reading.json("/v1/snapshot")["ts"] > newest + 2000 and states(reading) == {"live"}, reading, BACK_S
+        )
 
 
 def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: Path) -> None:

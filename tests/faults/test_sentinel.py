@@ -126,9 +126,9 @@ def current(program: Program, since: float = 0) -> bool:
     return {row["state"] for row in rows} == {"live"} and newest > max(since, now() - 3000)
 
 
-def minutes(program: Program) -> int:
+def minutes(program: Program, symbol: str = "BTC") -> int:
     with contextlib.suppress(OSError):
-        return len(program.json("/v1/history/krw/BTC")["points"])
+        return len(program.json(f"/v1/history/krw/{symbol}")["points"])
     return 0
 
 
@@ -193,6 +193,7 @@ def test_the_master_is_lost_under_load_and_the_replica_carries_on(
         back = now()
         until(lambda: current(server, back) and right(server), server, BACK_S)
         assert group.get(second, "ticker:v1:fence") >= fence
+        until(lambda: minutes(server, "ETH") > 1400, server, 10)  # nobody asked for this coin's day before
 
         assert collector.process.poll() is server.process.poll() is None
         until(lambda: seen[-1]["type"] == "update" and seen[-1]["ts"] > now() - 3000, server)

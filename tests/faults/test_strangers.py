@@ -18,6 +18,7 @@ from ticker.serve.door import PATIENCE_S
 
 BURST = 20_000
 AT_ONCE = 500
+SHOWN_OUT_S = 15.0
 KEY = base64.b64encode(bytes(16)).decode()
 HEAD = "GET {} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.77\r\n"
 UPGRADE = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
@@ -42,7 +43,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         log = started.log.read_text(encoding="utf-8")
         assert "Traceback" not in log
         assert "203.0.113.77" not in log
-        assert "127.0.0.1" not in log.partition("\n")[2]
+        assert "127.0.0.1" not in log.replace(started.url, "").replace(started.admin, "")  # but our own
         assert len(log.splitlines()) < 20
 
 
@@ -115,7 +116,6 @@ async def test_whoever_drips_is_shown_out_within_fifteen_seconds_on_every_path(p
     """Fails when aiohttp keeps its own patience of an hour, or when each byte renews ours."""
     async with asyncio.timeout(PATIENCE_S + 10):
         lasted = await asyncio.gather(*(show_out(program, *words) for words in SLOW.values()))
-    late = {name: seconds for name, seconds in zip(SLOW, lasted, strict=True) if seconds > PATIENCE_S + 2}
+    late = {name: seconds for name, seconds in zip(SLOW, lasted, strict=True) if seconds > SHOWN_OUT_S}
     assert late == {}
-    assert PATIENCE_S <= 15
     assert program.process.poll() is None

@@ -29,7 +29,7 @@ from ticker.serve.snapshots import Snapshots
 from ticker.serve.websocket import WebSocket
 from ticker.settings import Settings
 
-PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 14.0
 """For a whole request head; also how long a connection may rest between requests or leave an answer unread."""
 BACKLOG: Final = 4096
 MOST_QUESTIONS: Final = 256

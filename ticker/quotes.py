@@ -37,6 +37,7 @@ class Link:
 
     def __init__(self, silence: int, patience: int) -> None:
         self.epoch = 0
+        """When the unbroken stretch of data began that it carries, ms of the steady clock."""
         self.silence = silence
         """The longest silence of an open connection that is normal, ms."""
         self.patience = patience

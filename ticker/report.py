@@ -18,6 +18,8 @@ class SourceReport(Struct):
     """Prices accepted since the collector started."""
     reconnects: Count = 0
     """Connections lost, or not opened, since the collector started."""
+    silent_markets: list[Word] = field(default_factory=list)
+    """`EOS/KRW`: subscribed for a minute on a connection that delivers, and nothing came of it; 20 at most."""
 
 
 class Incident(Struct):

@@ -15,11 +15,12 @@ from rich.console import Console
 from tests.conftest import make_board, make_exchange
 from ticker import clock
 from ticker.errors import StartError, UsageError
+from ticker.report import Report, SourceReport
 from ticker.settings import Redis, Server, Settings, exchanges_of, load
 from ticker.settings import boards as boards_of
 from ticker.store.connection import Connection
 from ticker.tools import place
-from ticker.tools.doctor import collector, configuration, examine, forwarded, hosts, port, remarks, show, store
+from ticker.tools.doctor import collector, configuration, examine, forwarded, hosts, port, remarks, show, silent, store
 from ticker.tools.place import Place
 from ticker.tools.probe import Finding, clocks, probe, remedy
 
@@ -62,6 +63,11 @@ def test_a_collector_speaks_every_second(age: int | None, level: str) -> None:
     found = collector(None if age is None else clock.now().wall - age)
     assert found.level == level
     assert level == "ok" or "ticker collect" in found.remedy
+
+
+def test_a_market_that_the_collector_hears_nothing_of_is_named() -> None:
+    (found,) = silent(Report({"alpha": SourceReport(silent_markets=["EOS/KRW", "XEM/KRW"]), "beta": SourceReport()}))
+    assert (found.level, found.text) == ("note", "nothing comes of EOS/KRW, XEM/KRW from alpha, though it delivers")
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from collections import Counter
 from decimal import Decimal
 
+import pytest
+
 from tests.conftest import make_board, make_exchange, make_market
-from ticker.collect.standing import MOST_INCIDENTS, SAME_MS, Standing
+from ticker.collect.standing import HEARD_MS, MOST_INCIDENTS, SAME_MS, Standing
 from ticker.market import Prices
-from ticker.model import Instant, Tick
+from ticker.model import Instant, Suspension, Tick
 
 T = 1_790_000_000_000
 BOARDS = {"krw": make_board("BTC", "ETH")}
@@ -52,6 +54,35 @@ def test_states_ticks_and_reconnects_of_each_exchange_are_told() -> None:
     assert (sources["alpha"].ticks, sources["alpha"].reconnects) == (2, 1)
     assert (sources["beta"].state, sources["beta"].last_tick_ts) == ("down", None)
     assert standing.report(prices, at(20_000)).sources["alpha"].state == "stale"
+
+
+def test_a_market_that_its_exchange_tells_nothing_of_is_named_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Refused on a connection that serves the others, it was `pending` without a word."""
+    prices, standing, _ = made()
+    prices.quotes.opened("alpha", 0, 5)
+    for ms in range(0, 80_000, 10_000):
+        prices.tick("alpha", 5, Tick("BTC", "KRW", Decimal(100), T + ms), at(ms))
+        told = standing.report(prices, at(ms + 5)).sources
+        assert told["alpha"].silent_markets == (["ETH/KRW"] if ms >= HEARD_MS else []), ms
+    assert caplog.messages == ["alpha: nothing came of ETH/KRW, though its connection is fine"]
+    assert told["beta"].silent_markets == []
+    prices.tick("alpha", 5, Tick("ETH", "KRW", Decimal(7), T + 80_000), at(80_000))
+    assert standing.report(prices, at(80_001)).sources["alpha"].silent_markets == []
+
+
+def test_a_suspended_market_or_one_of_a_lost_connection_is_not_called_silent() -> None:
+    prices, standing, _ = made()
+    tick(prices, "alpha", 70_000)
+    prices.watch([make_market("alpha", "XRP")])
+    prices.quotes.opened("alpha", 0, 5)
+    assert standing.report(prices, at(70_010)).sources["alpha"].silent_markets == ["XRP/KRW"]
+    prices.suspension("alpha", Suspension("XRP", "KRW", suspended=True))
+    assert standing.report(prices, at(70_010)).sources["alpha"].silent_markets == []
+    prices.suspension("alpha", Suspension("XRP", "KRW", suspended=False))
+    prices.quotes.cut("alpha", 0, at(70_011))
+    assert standing.report(prices, at(70_012)).sources["alpha"].silent_markets == []
 
 
 def test_connections_lost_again_and_again_are_one_incident() -> None:

@@ -21,6 +21,7 @@ from ticker.exchanges import EXCHANGES, Exchange
 from ticker.logs import printable
 from ticker.model import Board
 from ticker.reach import host_of
+from ticker.report import Report
 from ticker.serve.address import local_url
 from ticker.settings import Server, Settings, boards, exchanges_of
 from ticker.store import FAILURES, Inspector, embedded
@@ -107,7 +108,8 @@ async def store(settings: Settings, where: Place | None) -> list[Finding]:
         return [await asyncio.to_thread(private, settings)]
     try:
         async with Inspector(where.url) as inspector:
-            return [*await _said(inspector, where), collector(await inspector.heartbeat())]
+            redis, report = await _said(inspector, where), await inspector.report()
+            return [*redis, collector(await inspector.heartbeat()), *silent(report)]
     except (StartError, UsageError) as error:
         said = printable(str(error).partition(";")[0])
         return [Finding("fail", "redis", said, "start it, or set redis.url (TICKER_REDIS__URL)")]
@@ -177,6 +179,16 @@ def collector(heartbeat: int | None) -> Finding:
     if age > SILENT_MS:
         return Finding("fail", "collector", f"its last sign of life is {age / 1000:.0f} s old", remedy)
     return Finding("ok", "collector", f"spoke {max(0, age)} ms ago")
+
+
+def silent(report: Report) -> list[Finding]:
+    """The markets that the collector has subscribed and hears nothing of."""
+    found = {name: source.silent_markets for name, source in report.sources.items() if source.silent_markets}
+    remedy = "the exchange refused them (its log says so) or nobody trades them: another source shows them, or none"
+    return [
+        Finding("note", "collector", f"nothing comes of {', '.join(markets)} from {name}, though it delivers", remedy)
+        for name, markets in found.items()
+    ]
 
 
 # -- our own ports ----------------------------------------------------------------------------------------------------

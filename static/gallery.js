@@ -61,7 +61,7 @@ async function copy({ target }) {
   const code = document.getElementById(target.dataset.copy);
   try {
     await navigator.clipboard.writeText(code.textContent);
-    target.textContent = '\ubcf5\uc0ac\ub428';
+    target.textContent = target.dataset.copied;
   } catch {
     getSelection().selectAllChildren(code);
   }

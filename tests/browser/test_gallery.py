@@ -63,7 +63,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory, frozen: Program, proxy_port:
 async def copied(browser: Browser, nginx: Nginx) -> dict[str, str]:
     """Every snippet as the gallery writes it after two choices."""
     page = await browser.new_page()
-    await page.goto(f"{nginx.url}/")
+    await page.goto(f"{nginx.url}/?lang=ko")
     await expect(page.locator("#preview").locator(ROWS)).to_have_count(23)
     await page.get_by_label("최대 개수").fill("7")
     await page.get_by_label("바탕").select_option("dark")
@@ -71,6 +71,25 @@ async def copied(browser: Browser, nginx: Nginx) -> dict[str, str]:
     found = {key: await page.locator(f"#{key}").inner_text() for key, _ in SNIPPETS.values()}
     await page.close()
     return found
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "limit"), [("ko-KR", "시세판 만들기", "최대 개수"), ("en-GB", "Make a price board", "At most")]
+)
+async def test_the_gallery_speaks_the_browsers_language_and_fits_a_telephone(
+    browser: Browser, frozen: Program, locale: str, title: str, limit: str
+) -> None:
+    tab = await browser.new_page(locale=locale, viewport={"width": 320, "height": 800})
+    await tab.goto(f"http://127.0.0.1:{frozen.port}/")
+    await expect(tab.get_by_role("heading", level=1)).to_have_text(title)
+    await expect(tab.locator("#preview").locator(ROWS)).to_have_count(23)
+    await tab.get_by_label(limit).fill("0")  # none that the server would take: no part of a snippet
+    await expect(tab.locator("#iframe")).to_contain_text(f"lang={locale[:2]}")
+    await expect(tab.locator("#iframe")).not_to_contain_text("limit")
+    assert await tab.evaluate("document.documentElement.scrollWidth") == 320
+    await tab.get_by_role("link", name="English" if locale == "ko-KR" else "한국어").click()
+    await expect(tab.get_by_role("heading", level=1)).not_to_have_text(title)
+    await tab.close()
 
 
 @pytest.mark.parametrize("name", SNIPPETS)

@@ -53,7 +53,7 @@ async def test_the_sidebar_moves_and_survives_a_restart_of_the_server(tab: Page,
 
 async def test_a_snippet_of_the_gallery_reserves_the_height_its_preview_has(tab: Page, frozen: Program) -> None:
     """It once kept the height from before the first paint: 150 px for 23 coins."""
-    await tab.goto(f"{frozen.url}/")
+    await tab.goto(f"{frozen.url}/?lang=ko")
     for limit, rows in (("", 23), ("7", 7)):
         if limit:
             await tab.get_by_label("최대 개수").fill(limit)

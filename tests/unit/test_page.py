@@ -13,6 +13,7 @@ from tests.conftest import make_board
 from ticker.model import Board, BoardState, Language, Row
 from ticker.sidebar import page
 from ticker.sidebar.gallery import gallery
+from ticker.sidebar.gallery_words import GALLERY_WORDS
 from ticker.sidebar.look import Look, NotALook, look_of
 from ticker.sidebar.presentation import presentation
 from ticker.sidebar.style import RELEASED, SHEET, STATIC, STYLE, filled, source_hash, squeeze
@@ -300,10 +301,20 @@ def test_the_gallery_builds_every_snippet_from_the_public_address() -> None:
     assert codes[0].startswith(
         '<script type="module" src="https://x.test/p/widget.js"></script>\n<crypto-ticker board="krw"'
     )
-    assert codes[1].startswith('<iframe src="https://x.test/p/embed/krw?theme=light" ')
-    assert "'https://x.test/p/fragment/krw?assets=1'" in codes[2]
-    assert 'src="https://x.test/p/fragment/krw?assets=1"' in codes[3]
+    assert codes[1].startswith('<iframe src="https://x.test/p/embed/krw?lang=ko&theme=light" ')
+    assert "'https://x.test/p/fragment/krw?lang=ko&assets=1'" in codes[2]
+    assert 'src="https://x.test/p/fragment/krw?lang=ko&assets=1"' in codes[3]
     assert "{" not in "".join(codes).replace("['http'", "")
+
+
+def test_the_gallery_speaks_both_languages_and_of_the_same_things() -> None:
+    ko, en = GALLERY_WORDS["ko"], GALLERY_WORDS["en"]
+    for part in ("choices", "options", "texts", "sections", "snippets"):
+        assert list(getattr(ko, part)) == list(getattr(en, part)), part
+    html = page.gallery({"krw": board("BTC")}, "en", public_url="https://x.test")
+    assert html.startswith('<!doctype html><html lang="en">')
+    assert re.findall("[가-힣]+", re.sub('lang="ko">한국어<|>한국어</option>', "", html)) == []
+    assert unescape(html).count('src="https://x.test/embed/krw?lang=en&theme=light" title="Live crypto prices"') == 1
 
 
 def test_the_gallery_pins_a_released_file() -> None:

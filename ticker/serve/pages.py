@@ -16,6 +16,7 @@ from ticker.serve.snapshots import HEADERS, Snapshot
 from ticker.serve.status import told
 from ticker.sidebar import page, status_page
 
+BY_LANGUAGE: Final = {"Vary": "Accept-Encoding, Accept-Language"}
 SAFE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 GALLERY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:;"
@@ -89,19 +90,20 @@ class Pages:
 
     async def gallery(self, request: web.Request) -> web.StreamResponse:
         """`/`: every form and option live, with the snippets to copy."""
-        text = page.gallery(self._hub.configured, public_url=self._public_url(request))
-        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": GALLERY_POLICY} | SAFE
+        language = self._spoken(request)
+        text = page.gallery(self._hub.configured, language, public_url=self._public_url(request))
+        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": GALLERY_POLICY} | SAFE | BY_LANGUAGE
         return cached(request, Snapshot(text.encode()), "text/html", headers)
 
     async def status_page(self, request: web.Request) -> web.StreamResponse:
         """`/status`: the same for people, in their language."""
         standing = told(self._hub.configured, self._hub.boards, await self._records.known())
-        language = query.spoken(request.query, request.headers.get("Accept-Language", ""))
+        language = self._spoken(request)
         text = status_page.page(
             standing, self._hub.configured, language, refreshing=request.query.get("refresh") != "off"
         )
-        policy = STATUS_POLICY | STATUS_CACHING | {"Vary": "Accept-Encoding, Accept-Language"}
-        return cached(request, Snapshot(text.encode()), "text/html", HEADERS | SAFE | policy)
+        headers = HEADERS | SAFE | STATUS_POLICY | STATUS_CACHING | BY_LANGUAGE
+        return cached(request, Snapshot(text.encode()), "text/html", headers)
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         """`/widget.js`, `/openapi.json`: evergreen with a tag; a file with its hash in its name never changes."""
@@ -124,6 +126,10 @@ class Pages:
             "Referrer-Policy": "no-referrer",
             "Permissions-Policy": FEATURES,
         }
+
+    def _spoken(self, request: web.Request) -> Language:
+        """The page's language: `?lang=`, else the browser's."""
+        return query.spoken(request.query, request.headers.get("Accept-Language", ""))
 
     def _public_url(self, request: web.Request) -> str:
         return public_url(headers_of(request), request.remote or "", self._hub.server)

@@ -204,7 +204,7 @@ class Collector:
                 accepted = await self._send()
             except Fenced:
                 raise LeaseLost("another collector has taken over") from None
-            except FAILURES as error:
+            except (*FAILURES, Emptied) as error:
                 await self._endure(error)
             else:
                 self._complaints.well()
@@ -215,14 +215,14 @@ class Collector:
 
     async def _send(self) -> list[str]:
         """Write a batch, and everything there is when Redis has lost some of it."""
-        while True:
-            try:
-                return await self._outbox.send()
-            except Emptied:
-                log.warning("redis has lost prices: writing everything again")
-                if await self._store.claim(self._clock().wall) == "taken":
-                    raise LeaseLost("another collector was first") from None
-                self._outbox.everything()
+        try:
+            return await self._outbox.send()
+        except Emptied:
+            log.warning("redis has lost prices: writing everything again")
+            if await self._store.claim(self._clock().wall) == "taken":
+                raise LeaseLost("another collector was first") from None
+            self._outbox.everything()
+            return await self._outbox.send()
 
     async def _endure(self, error: BaseException) -> None:
         """A batch could not be written: again in a moment."""

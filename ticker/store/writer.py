@@ -29,8 +29,8 @@ local p = 'ticker:v1:'
 local stored = redis.call('GET', p .. 'fence')
 if not stored then return redis.error_reply('EMPTY') end
 if stored ~= ARGV[1] then return redis.error_reply('FENCED') end
-local beat = tonumber(redis.call('GET', p .. 'heartbeat')) or 0
-if beat < tonumber(ARGV[10]) then return redis.error_reply('EMPTY') end  -- it lost what it had taken
+local beat, taken = tonumber(redis.call('GET', p .. 'heartbeat')) or 0, tonumber(ARGV[10])
+if taken > 0 and beat < taken then return redis.error_reply('EMPTY') end  -- it lost what it had taken
 local now = tonumber(ARGV[2])
 local parts = {}
 for name, rows in pairs(cjson.decode(ARGV[3])) do
@@ -224,12 +224,12 @@ class Writer(Connection):
         except RedisError as error:
             if "EMPTY" in str(error):
                 self._taken = 0
-                raise Emptied from None
+                raise Emptied("it loses what it has taken") from None
             if "FENCED" in str(error):
                 raise Fenced from None
             if await self._make_way(error, batch):
                 self._taken = 0
-                raise Emptied from None
+                raise Emptied("its keys hold other kinds of value") from None
             raise
         self._slots_written, self._taken = len(slots), batch.now
         return [text(accept) for accept in accepts]

@@ -2,11 +2,15 @@
 
 import aiohttp
 import pytest
+from prometheus_client import generate_latest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Origin
 
 from tests.server import heard, row, serving, until
+from ticker import clock
+from ticker.metrics import ServerMetrics, registry
+from ticker.serve.descriptors import Room
 
 
 async def test_readers_by_origin_and_refusals_by_code() -> None:
@@ -21,6 +25,19 @@ async def test_readers_by_origin_and_refusals_by_code() -> None:
         await until(lambda: not lobby.clients)
         assert lobby.origins.total() == 0
         assert lobby.counts == {"entered": 2, "forbidden_origin": 1, "unknown_board": 1}
+
+
+async def test_connections_without_a_file_are_counted_whether_they_are_told_why_or_not() -> None:
+    async with serving() as node:
+        node.door.room = Room(0, 1 << 30)
+        async with connect(f"{node.ws}/krw") as client:
+            assert "bye" in str(await client.recv())
+        node.door.room = Room(0, 0)
+        with pytest.raises((InvalidHandshake, OSError)):
+            await connect(f"{node.ws}/krw")
+        assert node.door.refused == 2
+        text = generate_latest(registry(ServerMetrics(node.door, clock.now))).decode()
+        assert "\nticker_connections_refused_total 2.0\n" in text
 
 
 async def test_bytes_are_counted_as_they_are_sent() -> None:

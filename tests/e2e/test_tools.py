@@ -81,6 +81,19 @@ def test_a_hidden_coin_is_gone_at_once_from_the_snapshot_and_from_open_pages(dem
         assert [row["symbol"] for row in next_snapshot(socket)["rows"]][:3] == ["BTC", "ETH", "XRP"]
 
 
+def test_who_decided_what_is_told_newest_first(demo: Program) -> None:
+    done(demo, "board", "krw", "hide", "ETH")
+    done(demo, "board", "article", "notice", "점검")
+    done(demo, "board", "krw", "show", "ETH")
+    lines = ticker(demo, "board", "krw", "edits").stdout.splitlines()
+    assert [re.sub(r"^[\d-]+ [\d:]+ ", "", line).partition(" (by ")[0] for line in lines[:2]] == [
+        "Asia/Seoul  show ETH",
+        "Asia/Seoul  hide ETH",
+    ]
+    assert not any("점검" in line for line in lines)
+    done(demo, "board", "article", "notice", "")
+
+
 def test_a_notice_is_pinned_and_taken_away(demo: Program) -> None:
     with stream(demo, "article") as socket:
         assert "'서버 점검 {중}'" in done(demo, "board", "article", "notice", "서버 점검 {중}")

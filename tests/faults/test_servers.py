@@ -161,6 +161,7 @@ def test_with_no_files_left_strangers_are_refused_and_the_others_are_served(hous
         until(lambda: metric(server, "ticker_push_deliveries_total") > 0, server)
     until(lambda: outcome(server, house.stack) == "served", server)
     assert server.process.poll() is None
+    assert metric(server, "ticker_connections_refused_total") > 0
     assert watcher.ends == []
     assert '"level":"error"' not in server.log.read_text(encoding="utf-8")
 

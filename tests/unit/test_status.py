@@ -4,12 +4,14 @@ import re
 from typing import Any
 
 import msgspec
+import orjson
 import pytest
 
 from tests.conftest import make_board
 from tests.specification import check
 from ticker.model import BoardState, Held, Row
 from ticker.report import Incident, Leg, Legs, Report, SourceReport
+from ticker.serve import wire
 from ticker.serve.query import spoken
 from ticker.serve.status import Known, told
 from ticker.sidebar.status_page import STYLE, page
@@ -55,6 +57,18 @@ def test_what_an_editor_hides_is_not_counted() -> None:
     answer = tell(board(hidden=frozenset({"ETH", "XRP"})))
     assert answer["boards"][0]["rows"]["live"] == 1
     assert answer["boards"][0]["oldest"]["symbol"] == "BTC"
+
+
+def test_no_exchange_is_live_while_the_collector_is_silent() -> None:
+    """Fails when what the collector said before it died is told as if it were so now."""
+    silent = msgspec.structs.replace(FINE, silent=True)
+    assert [(one["source"], one["state"]) for one in tell(board(), silent)["exchanges"]] == [
+        ("upbit", "stale"),
+        ("bithumb", "stale"),
+    ]
+    answer = orjson.loads(wire.boards({"krw": BOARD}, silent.sources, {}))
+    assert [source["state"] for source in answer["boards"][0]["sources"]] == ["stale", "stale"]
+    assert FINE.sources["upbit"].state == "live"
 
 
 def stale() -> BoardState:

@@ -51,6 +51,12 @@ class ServerMetrics(Source):
             ("ticker_push_silent_closes", "Readers closed because they answered no ping.", lobby.counts["silent"]),
         ):
             yield counter(name, text, (), [((), number)])
+        yield counter(
+            "ticker_connections_refused",
+            "Connections refused because this process may have no more files open.",
+            (),
+            [((), self._door.refused)],
+        )
         outcomes = sorted({"entered", *lobby.counts} - {"silent"})
         yield counter(
             "ticker_push_handshakes",

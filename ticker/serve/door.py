@@ -49,6 +49,8 @@ class Door:
         self.questions: dict[bytes, Question] = {}
         """By head: those of polling readers come again and again, byte for byte."""
         self.room = descriptors.room(descriptors.limit())
+        self.refused = 0
+        """How many connections there was no file left for."""
         routes = Routes(hub, records, self.snapshots, self.lobby, self.admit)
         self.runner = web.AppRunner(routes.application(), access_log=None, shutdown_timeout=5.0)
         self._server: asyncio.Server | None = None

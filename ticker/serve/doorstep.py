@@ -74,11 +74,12 @@ class Visitor(asyncio.Protocol):
         """Somebody knocked."""
         self._transport = cast("asyncio.Transport", transport)
         number = self._transport.get_extra_info("socket").fileno()
+        self._late = number >= self._door.room.polite
+        self._door.refused += self._late
         if number >= self._door.room.last:
             self.abort()
             return
         self._door.visitors.add(self)
-        self._late = number >= self._door.room.polite
         self._deadline = self._loop.time() + (LATE_S if self._late else self._door.patience_s)
         self._look()
 

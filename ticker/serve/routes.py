@@ -114,7 +114,7 @@ class Routes:
             "max_clients": server.max_clients,
             "max_per_ip": server.max_per_ip,
         }
-        body = wire.boards(self._hub.configured, (await self._known()).report.sources, limits)
+        body = wire.boards(self._hub.configured, (await self._known()).sources, limits)
         return cached(request, Snapshot(body), "application/json", HEADERS)
 
     async def holds(self, request: web.Request) -> web.StreamResponse:

@@ -33,11 +33,22 @@ class Known(Struct, frozen=True):
     silent: bool
     """It has not been heard for so long that nothing counts as live."""
 
+    @property
+    def sources(self) -> dict[str, SourceReport]:
+        """The exchanges as the collector told of them, none of them live once it is silent."""
+        told = self.report.sources
+        return {name: told_stale(source) for name, source in told.items()} if self.silent else told
+
+
+def told_stale(source: SourceReport) -> SourceReport:
+    """What was live when it was last told of."""
+    return msgspec.structs.replace(source, state="stale") if source.state == "live" else source
+
 
 def told(boards: Mapping[str, Board], states: Mapping[str, BoardState], known: Known) -> dict[str, Any]:
     """The answer as it goes out."""
     shown = [_board(board, states.get(name, BoardState())) for name, board in boards.items()]
-    exchanges = [_exchange(name, known.report.sources.get(name, SourceReport())) for name in _names(boards.values())]
+    exchanges = [_exchange(name, known.sources.get(name, SourceReport())) for name in _names(boards.values())]
     held = [_held(hold) for hold in known.holds if hold.released_ts is None]
     return {
         "v": 1,

@@ -1,10 +1,13 @@
 """I/O: an editor's decisions about a board, in force on every node at once and kept over restarts."""
 
+import contextlib
 from typing import Final, Literal, TypeAlias
 
-import orjson
+import msgspec
+from msgspec import Struct
 
-from ticker.store.connection import PREFIX, Connection, text
+from ticker.model import Time
+from ticker.store.connection import PREFIX, Connection
 
 Command: TypeAlias = Literal["hide", "show", "notice", "freeze", "resume", "accept"]
 
@@ -40,6 +43,19 @@ return 1
 """
 
 
+class Edit(Struct, frozen=True):
+    """One decision."""
+
+    ts: Time
+    who: str
+    board: str
+    command: Command
+    value: str
+
+
+EDITS: Final = msgspec.json.Decoder(Edit)
+
+
 class Editor(Connection):
     """Hide and show coins, pin a notice, freeze the board, accept a held price."""
 
@@ -49,9 +65,13 @@ class Editor(Connection):
 
     async def edit(self, board: str, command: Command, value: str, who: str, now: int) -> None:
         """Carry out one decision and note who took it and when."""
-        line = orjson.dumps({"ts": now, "who": who, "board": board, "command": command, "value": value})
+        line = msgspec.json.encode(Edit(now, who, board, command, value))
         await self._edit(args=[board, command, value, now, line])
 
-    async def edits(self) -> list[str]:
-        """What was decided, newest first, as JSON lines."""
-        return [text(line) for line in await self._redis.lrange(f"{PREFIX}edits", 0, -1)]
+    async def edits(self, board: str) -> list[Edit]:
+        """What was decided about a board, newest first; what is no decision is left out."""
+        found = []
+        for line in await self._redis.lrange(f"{PREFIX}edits", 0, -1):
+            with contextlib.suppress(msgspec.MsgspecError, ValueError):
+                found.append(EDITS.decode(line))
+        return [edit for edit in found if edit.board == board]

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -98,6 +99,24 @@ def accept(find: Find, symbol: str) -> None:
     """Believe the held price of SYMBOL."""
     where, shown = find()
     start(_accept(where, shown, where.symbol(shown, symbol)))
+
+
+@board.command(epilog="Example: ticker board krw edits")
+@click.pass_obj
+def edits(find: Find) -> None:
+    """Who decided what about this board, newest first."""
+    start(_edits(*find()))
+
+
+async def _edits(where: Place, shown: Board) -> None:
+    with _asking():
+        async with Editor(where.url) as editor:
+            found = await editor.edits(shown.name)
+    for edit in found:
+        at = verify.moment(edit.ts, ZoneInfo(shown.timezone))
+        click.echo(printable(f"{at}  {edit.command} {edit.value}".rstrip() + f" (by {edit.who})"))
+    if not found:
+        click.echo(f"board {shown.name}: nobody has decided anything")
 
 
 async def _accept(where: Place, shown: Board, symbol: str) -> None:

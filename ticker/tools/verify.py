@@ -67,9 +67,9 @@ def judge(board: Board, state: BoardState, row: Row, samples: list[tuple[int, in
     lines = [
         f"{head}: market {row.source}:{row.symbol}/{board.quote}, state {row.reason or row.state}",
         f"price   {money.grouped(row.price, row.decimals)}",
-        f"        traded {_time(row.ts, zone)}, received {_time(row.received_ts, zone)}",
+        f"        traded {moment(row.ts, zone)}, received {moment(row.received_ts, zone)}",
         f"ref     {NOTHING if row.ref is None else money.grouped(row.ref, row.decimals)}",
-        f"        basis {row.basis or NOTHING}, {NOTHING if row.ref_ts is None else _time(row.ref_ts, zone)}",
+        f"        basis {row.basis or NOTHING}, {NOTHING if row.ref_ts is None else moment(row.ref_ts, zone)}",
         "samples around now - 24 h, by the end of their minute:",
         *(_sample(at, sample, minute, row.decimals, zone) for at, sample in samples),
         *_remarks(state, row, now),
@@ -111,7 +111,7 @@ def _arithmetic(price: Decimal, ref: Decimal) -> str:
 def _sample(at: int, sample: int, minute: int, decimals: int, zone: ZoneInfo) -> str:
     price = unpack(sample)
     shown = NOTHING if price is None else money.grouped(money.plain(price), decimals)
-    return f"  {'>' if at == minute else ' '} {_time(at + MINUTE, zone)}  {shown}"
+    return f"  {'>' if at == minute else ' '} {moment(at + MINUTE, zone)}  {shown}"
 
 
 def _remarks(state: BoardState, row: Row, now: int) -> list[str]:
@@ -125,9 +125,10 @@ def _remarks(state: BoardState, row: Row, now: int) -> list[str]:
     return found
 
 
-def _time(ms: int, zone: ZoneInfo) -> str:
-    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone)
-    return f"{moment:%Y-%m-%d %H:%M:%S} {zone.key}"
+def moment(ms: int, zone: ZoneInfo) -> str:
+    """`2026-11-24 10:42:07 Asia/Seoul`."""
+    at = datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone)
+    return f"{at:%Y-%m-%d %H:%M:%S} {zone.key}"
 
 
 async def rolling(exchange: Exchange, board: Board, symbol: str, price: Decimal, proxy: str | None) -> str:

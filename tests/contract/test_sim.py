@@ -295,3 +295,17 @@ async def test_too_many_requests_are_429_and_those_who_go_on_are_blocked() -> No
         seen = [(await get("/v1/market/all"))[0] for _ in range(8)]
         assert seen[:3] == [200, 200, 429]
         assert seen[-1] == 418
+
+
+class Broken(sim.World):
+    """It cannot go on."""
+
+    def advance(self, now: int) -> list[Coin]:
+        raise ArithmeticError(now)
+
+
+async def test_a_simulation_that_fails_ends_whoever_uses_it() -> None:
+    """Seen failing with a task that nobody waits for: every price stood still without a word."""
+    with pytest.RaisesGroup(ArithmeticError):
+        async with sim.serve(sim.venues(Broken(clock.now().wall), clock.now)):
+            await asyncio.Event().wait()

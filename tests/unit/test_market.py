@@ -279,6 +279,22 @@ def test_a_suspended_market_is_closed_and_the_next_source_shows() -> None:
     assert (row(prices, 3).source, row(prices, 3).state) == ("beta", "live")
 
 
+def test_the_reference_of_a_suspension_is_the_last_price_before_it() -> None:
+    """Its minutes are silent ones: the connection lives, nobody may trade. An hour of them, a day later."""
+    prices = made("BTC", "ETH")
+    tick(prices, "alpha", "100", 0)
+    prices.suspension("alpha", Suspension("BTC", "KRW", suspended=True))
+    for ms in range(0, 60 * MINUTE, 5_000):
+        prices.tick("alpha", 1, Tick("ETH", "KRW", D(5), T + ms), at(ms))
+        prices.roll(at(ms))
+    prices.suspension("alpha", Suspension("BTC", "KRW", suspended=False))
+    tick(prices, "alpha", "103", 60 * MINUTE)
+    quote = prices.quotes.get("alpha", "BTC", "KRW")
+    assert quote is not None
+    assert prices.reference(quote, T + DAY + 59 * MINUTE) == (D(100), T + 59 * MINUTE, "history")
+    assert prices.reference(quote, T + DAY + 61 * MINUTE) == (D(103), T + 61 * MINUTE, "history")
+
+
 def test_what_the_stream_calls_delisted_is_closed_for_good() -> None:
     prices = made("BTC")
     tick(prices, "alpha", "100", 0)

@@ -28,12 +28,14 @@ async def serve(venues: list[Venue]) -> AsyncIterator[dict[str, Exchange]]:
         aimed[venue.protocol.name] = msgspec.structs.replace(
             EXCHANGES[venue.protocol.name], ws_url=f"ws://{address}{venue.protocol.path}", rest_url=f"http://{address}"
         )
-    trading = asyncio.create_task(_trade(venues))
     try:
-        yield aimed
+        async with asyncio.TaskGroup() as tasks:
+            trading = tasks.create_task(_trade(venues))
+            try:
+                yield aimed
+            finally:
+                trading.cancel()
     finally:
-        trading.cancel()
-        await asyncio.gather(trading, return_exceptions=True)
         for runner in runners:
             await runner.cleanup()
 

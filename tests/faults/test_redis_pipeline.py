@@ -226,7 +226,7 @@ def test_the_event_loop_is_never_held(play: Play, name: str) -> None:
 
 @every
 def test_five_seconds_after_its_return_every_row_is_current(play: Play, name: str) -> None:
-    """Seen failing with a collector that asks for the lease again each six seconds."""
+    """Seen failing with a collector that asks for the lease again each twenty seconds."""
     back = play.outcomes[name].back_s
     assert back is not None
     assert back < BACK_S

@@ -63,9 +63,10 @@ def test_nonsense_in_every_key_is_left_out_and_written_over(tmp_path: Path) -> N
                 began = time.time() * 1000
                 poison(redis_server.admin, value, coin)
                 redis_server.admin.publish("ticker:v1:updates", b'{"fence":0,"ts":1,"edited":true}')
+                paths = (*PATHS, f"/v1/history/krw/{coin}")
+                assert {path: program.status(path) for path in paths} == dict.fromkeys(paths, 200), value
                 until(lambda at=began: alive(program) and newest(program) > at + LATER, program, 10)
-                for path in (*PATHS, f"/v1/history/krw/{coin}"):
-                    assert program.status(path) == 200, (path, value)
+                assert {path: program.status(path) for path in paths} == dict.fromkeys(paths, 200), value
             log = program.log.read_text(encoding="utf-8")
             assert "Traceback" not in log
             assert len(log.splitlines()) < 60

@@ -86,7 +86,7 @@ def redis_fills(soak: Soak, healing: contextlib.ExitStack) -> None:
 def freezing(name: str) -> Fault:
     def begin(soak: Soak, healing: contextlib.ExitStack) -> None:
         soak.stage.do(soak.links[name].freeze())
-        how = random.choice((soak.links[name].thaw, soak.links[name].forget))
+        how = soak.chance.choice((soak.links[name].thaw, soak.links[name].forget))
         healing.callback(lambda: soak.stage.do(how()))
 
     return Fault(f"{name}: link to Redis frozen", begin)

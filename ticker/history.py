@@ -6,6 +6,7 @@ Three rules:
 3. A price is packed into 64 bits as mantissa * 32 + fraction digits: exact to 17 digits, ordered by nothing.
 """
 
+import itertools
 from array import array
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -214,9 +215,25 @@ class History:
             self.slots.setdefault(key, self._free_slot())
         self._pending = {(minute, self.slots[market[slot]]): s for (minute, slot), s in self._pending.items()}
 
+    def surrender(self) -> None:
+        """Somebody else has written since: what is pending here is no newer than what lies in Redis."""
+        self._settle()
+        self._pending.clear()
+        self._again = iter(())
+
     def load(self, key: str, first: int, samples: Iterable[int]) -> None:
-        """Read what Redis knows of a market, minute after minute from `first` on."""
-        self._series.setdefault(key, Series()).merge(first, samples)
+        """Read what Redis knows of a market, minute after minute from `first` on.
+
+        What is pending here is newer; what is known only here is to be written.
+        """
+        slot, series = self.slots[key], self._series.setdefault(key, Series())
+        places = ((first + number * MINUTE, slot) for number in itertools.count())
+        read = [0 if place in self._pending else sample for place, sample in zip(places, samples, strict=False)]
+        for minute, sample in series.known():
+            at = (minute - first) // MINUTE
+            if not (0 <= at < len(read) and read[at]):
+                self._pending.setdefault((minute, slot), sample)
+        series.merge(first, read)
 
     def rewind(self, minute: int) -> None:
         """The clock was set back to this minute: later ones are unknown."""

@@ -137,13 +137,17 @@ class Prices:
 
     def restore(self, board: str, rows: Mapping[str, Row], now: Instant) -> None:
         """Take over the rows that Redis kept, unless newer prices are known here: they are as old as they say."""
-        for symbol, row in rows.items():
-            if symbol not in self.rows.get(board, {}) or row.price is None or row.source not in self.exchanges:
-                continue
+        for symbol in self.rows[board]:
+            row = rows.get(symbol) or Row(symbol=symbol)
+            if row.price is not None and row.source not in self.exchanges:
+                continue  # it stays in Redis as it is
             self.rows[board][symbol] = row
+            if row.price is None:
+                continue
             stopped, gone = row.reason == "suspended", row.reason == "delisted"
             market = Market(row.source or "", symbol, self.boards[board].quote, "", suspended=stopped, delisted=gone)
             quote = self.quotes.get(market.exchange, symbol, market.quote) or self.quotes.watch(market)
+            self._chosen[board, symbol] = quote
             if quote.ts >= (row.ts or 0):
                 continue  # what is known here is newer
             quote.price = quote.guard.good = Decimal(row.price)

@@ -52,6 +52,6 @@ async def test_a_replica_that_took_over_without_the_last_batches_is_told_everyth
         await writer._redis.set(f"{PREFIX}heartbeat", T)  # what a replica has that is one batch behind
         with pytest.raises(Emptied):
             await writer.commit(Batch(T + 2000))
-        assert await writer.claim(T) == "held"
+        assert await writer.claim(T) == "kept"
         await writer.commit(Batch(T - 5000))  # the clock was set back: nothing is lost
         await writer.commit(Batch(T - 4000))

@@ -108,6 +108,18 @@ def test_cut_off_it_drops_its_sockets_before_its_lease_ends(pair: Pair) -> None:
     assert pair.watcher.faults == []
 
 
+def test_taking_turns_neither_brings_back_what_it_could_not_write_in_its_last_turn(pair: Pair) -> None:
+    """Seen failing with an outbox that keeps the rows of a batch that could not be written: 3 to 5 in each turn."""
+    for turn in range(4):
+        fence, link = pair.fence(), pair.links[turn % 2]
+        pair.stage.do(link.freeze())
+        until(lambda before=fence: pair.fence() > before, pair.collectors[0])
+        until(pair.watcher.current, pair.collectors[0], 10)
+        pair.stage.do(link.thaw() if turn < 2 else link.forget())
+        until(lambda at=turn: said(pair.collectors[at % 2]).count(AT_WORK) > at // 2 + at % 2, pair.collectors[0])
+    assert pair.watcher.faults == []
+
+
 def test_the_fence_outlives_an_emptied_redis(pair: Pair) -> None:
     """Seen failing with a fence of stored + 1 alone: it began again at 1."""
     fence = pair.fence()

@@ -73,8 +73,36 @@ def test_what_redis_knows_is_read_and_what_it_does_not_know_stays() -> None:
     history.put("a:X/KRW", T, D(1))
     history.put("a:X/KRW", T + MINUTE, D(2))
     history.adopt({"a:X/KRW": 0})
+    history.surrender()
     history.load("a:X/KRW", T - MINUTE, [pack(D(7)), 0, pack(D(8)), pack(D(9))])
     assert [unpack(history.series("a:X/KRW").get(T + at * MINUTE)) for at in range(-2, 4)] == [None, 7, 1, 8, 9, None]
+
+
+def test_what_is_pending_is_newer_than_what_redis_knows_unless_somebody_else_has_written() -> None:
+    """Else a collector that takes over again writes the minute in which it was cut off over the other's."""
+    history = History()
+    history.open("a:X/KRW")
+    history.put("a:X/KRW", T, D(1))
+    history.load("a:X/KRW", T, [pack(D(7))])
+    assert unpack(history.series("a:X/KRW").get(T)) == 1
+    history.surrender()
+    history.load("a:X/KRW", T, [pack(D(7))])
+    assert unpack(history.series("a:X/KRW").get(T)) == 7
+    assert history.take() == {}
+
+
+def test_what_redis_does_not_know_is_written_from_here() -> None:
+    history = History()
+    history.open("a:X/KRW")
+    for at in range(4):
+        history.put("a:X/KRW", T + at * MINUTE, D(at + 1))
+    history.surrender()
+    history.load("a:X/KRW", T + MINUTE, [pack(D(7)), 0])
+    assert {minute - T: unpack(sample) for (minute, _), sample in history.take().items()} == {
+        0: 1,
+        2 * MINUTE: 3,
+        3 * MINUTE: 4,
+    }
 
 
 def test_what_redis_tells_of_long_ago_is_left_out() -> None:

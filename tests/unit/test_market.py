@@ -349,6 +349,26 @@ def test_a_collector_that_takes_over_again_does_not_return_to_the_prices_of_its_
     assert (row(prices, 5_000).price, row(prices, 5_000).ts) == ("101", T + 4_000)
 
 
+def test_a_collector_that_takes_over_again_shows_the_source_that_the_other_had_chosen() -> None:
+    """Seen failing without it: the price of its own first time came back, from the source it had shown then."""
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0)
+    assert row(prices, 0).source == "alpha"
+    prices.quotes.abandon(EXCHANGES, at(1_000))
+    of_the_other = Row(symbol="BTC", price="105", source="beta", ts=T + 90_000, received_ts=T + 90_000, state="live")
+    prices.restore("krw", {"BTC": of_the_other}, at(95_000))
+    assert (row(prices, 95_000).price, row(prices, 95_000).source) == ("105", "beta")
+
+
+def test_a_row_that_redis_lost_is_written_again() -> None:
+    prices = made("BTC")
+    tick(prices, "alpha", "100", 0)
+    shown = row(prices, 0)
+    prices.restore("krw", {}, at(1_000))
+    prices.touch()
+    assert prices.changes(at(1_000)) == {"krw": [shown]}
+
+
 def test_an_unknown_market_is_not_taken() -> None:
     prices = made("BTC")
     assert prices.tick("alpha", 1, Tick("DOGE", "KRW", D(1), T), at(0)) == "unknown"

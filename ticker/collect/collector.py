@@ -138,6 +138,7 @@ class Collector:
             try:
                 claim = await self._store.claim(now.wall)
                 if claim != "taken":
+                    self._outbox.discard(samples=claim == "held")
                     await self._read(now)
                     if claim == "empty":
                         self._outbox.everything()

@@ -48,6 +48,16 @@ class Outbox:
         self._prices.judge.changed = True
         self._unsent = {name: dict(rows) for name, rows in self._prices.rows.items()}
 
+    def discard(self, *, samples: bool) -> None:
+        """What was not written in time is written no more: rows are compared anew with those in Redis.
+
+        `samples`: somebody else has written since, so that these are old too.
+        """
+        self._unsent = {name: {} for name in self._boards}
+        self._prices.touch()
+        if samples:
+            self._prices.history.surrender()
+
     async def send(self) -> list[str]:
         """Write whatever is pending as one batch; returns what an editor accepted.
 

@@ -85,7 +85,7 @@ if not (before < 2 ^ 52) then before = 0 end  -- no collector's number
 local fence = string.format('%d', math.max(before + 1, tonumber(ARGV[1])))
 redis.call('SET', p .. 'lease', ARGV[2], 'PX', ARGV[3])
 redis.call('SET', p .. 'fence', fence)
-return {fence, stored and 1 or 0}
+return {fence, stored and 1 or 0, stored == ARGV[4] and 1 or 0}
 """
 RELEASE: Final = """
 if redis.call('GET', 'ticker:v1:lease') == ARGV[1] then redis.call('DEL', 'ticker:v1:lease') end
@@ -109,8 +109,8 @@ AT_ONCE: Final = 100
 """Minutes that are read from Redis together."""
 
 
-Claim: TypeAlias = Literal["taken", "held", "empty"]
-"""Another collector has the lease; we have it; we have it and Redis holds nothing."""
+Claim: TypeAlias = Literal["taken", "held", "kept", "empty"]
+"""Another collector has the lease; we have it; nobody else had it since we did; we have it and Redis holds nothing."""
 
 
 class Emptied(Exception):
@@ -158,16 +158,16 @@ class Writer(Connection):
         The fence only ever grows, also where Redis was emptied and the clock set back.
         """
         try:
-            answer = await self._claim(args=[max(now, int(self._fence or 0) + 1), self._name, LEASE_MS])
+            answer = await self._claim(args=[max(now, int(self._fence or 0) + 1), self._name, LEASE_MS, self._fence])
         except ResponseError as error:
             if await self._make_way(error, Batch(now)):
                 return await self.claim(now)
             raise
         if answer is None:
             return "taken"
-        self._fence, existed = answer
+        self._fence, existed, kept = answer
         self._slots_written = 0
-        return "held" if existed else "empty"
+        return "kept" if kept else "held" if existed else "empty"
 
     async def release(self) -> None:
         """Let another collector take over at once."""

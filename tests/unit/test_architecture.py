@@ -1,6 +1,7 @@
 """The house rules that a machine can keep: who may import what, and where an exchange may be named."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -24,9 +25,14 @@ def pure_modules() -> list[Path]:
     return sorted(path for pattern in PURE for path in PACKAGE.glob(f"{pattern}.py"))
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported(path: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -58,11 +64,10 @@ def test_an_exchange_is_named_only_in_its_module_the_registry_the_simulators_and
 
 def strings(path: Path) -> list[str]:
     """Every string in a module that is not a docstring."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    prose = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
+    prose = {id(n.value) for n in nodes(path) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
     return [
         node.value
-        for node in ast.walk(tree)
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
     ]
 

@@ -99,7 +99,7 @@ format: setup ## Let ruff write the layout
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test-system: ## Chromium, Redis and a Korean font for the tests (apt)
+test-system: ## Chromium, Redis, a Korean font and libfaketime for the tests (apt)
 	@sh tests/system-packages.sh
 
 lock: ## Pin every dependency by hash, without addresses (needs uv)

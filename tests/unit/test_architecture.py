@@ -12,7 +12,7 @@ from ticker.exchanges import EXCHANGES
 PACKAGE = Path(__file__).parents[2] / "ticker"
 PURE = (
     *("model", "money", "names", "errors", "guard", "history", "quotes", "judge", "premium", "market", "listing"),
-    *("report", "collect/standing"),
+    *("link", "report", "collect/standing"),
     *("exchanges/*", "sidebar/*"),
     "collect/backoff",
     *(f"serve/{name}" for name in ("wire", "message", "frames", "handshake", "query", "head", "address", "status")),

@@ -1,7 +1,7 @@
 """What one connection tells of its exchange's clock."""
 
+from ticker.link import NOBODY, Link
 from ticker.model import Instant
-from ticker.quotes import NOBODY, Link
 
 T = 1_790_000_000_000
 

@@ -50,7 +50,7 @@ def run(context: click.Context, config: str | None) -> None:
 )
 @click.pass_context
 def demo(context: click.Context, config: str | None, frozen: bool, drilled: bool) -> None:
-    """The same over simulated exchanges on loopback; needs no network."""
+    """Collectors and server over simulated exchanges on loopback; needs no network."""
     start(program.demo(settings_of(context, config), frozen=frozen, drilled=drilled))
 
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +15,7 @@ from aiohttp import web
 from tests.venues import until
 from ticker import clock, sim
 from ticker.collect import feed
-from ticker.collect.connection import Connection
-from ticker.exchanges import EXCHANGES, Exchange
+from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Frame, Keepalive, Memory, Request
 from ticker.model import Event, Goodbye, Instant, Market, Reply, Suspension, Tick
 from ticker.sim.venue import Beat, Client, Venue
@@ -141,37 +139,6 @@ async def test_a_successor_that_never_delivers_does_not_take_over(venue: tuple[V
         assert {client in upbit.clients for client in quiet} == {True, False}
         before = len(log.ticks)
         await until(lambda: len(log.ticks) > before + 3)
-
-
-async def test_while_two_connections_deliver_no_market_goes_back_to_the_older_one() -> None:
-    log = Log()
-    one = feed.Feed(EXCHANGES["upbit"], [], 0, log, clock.now)
-    log.epochs.append(0)
-    old, new = one._connection(), one._connection()
-    one._heir = new.number
-
-    def says(connection: Connection, symbol: str, price: int) -> None:
-        one.heard(connection, Tick(symbol, "KRW", Decimal(price)), clock.now())
-
-    says(old, "BTC", 1)
-    says(new, "BTC", 2)
-    says(old, "BTC", 1)
-    says(old, "ETH", 5)
-    assert [(tick.symbol, int(tick.price)) for tick in log.ticks] == [("BTC", 1), ("BTC", 2), ("ETH", 5)]
-    one._settle()
-    says(old, "BTC", 3)
-    assert int(log.ticks[-1].price) == 3
-
-
-async def test_a_successors_first_frame_is_left_out_where_it_is_older_than_what_came_meanwhile() -> None:
-    log = Log()
-    one = feed.Feed(EXCHANGES["upbit"], [], 0, log, clock.now)
-    log.epochs.append(0)
-    old, new = one._connection(), one._connection()
-    one._heir = new.number
-    for connection, price, ts in ((old, 1, 2_000), (new, 2, 1_000), (old, 3, 3_000), (new, 4, 3_000), (old, 5, 4_000)):
-        one.heard(connection, Tick("BTC", "KRW", Decimal(price), ts), clock.now())
-    assert [int(tick.price) for tick in log.ticks] == [1, 3, 4]
 
 
 # -- one connection ---------------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from ticker.exchanges import EXCHANGES
 PACKAGE = Path(__file__).parents[2] / "ticker"
 PURE = (
     *("model", "money", "names", "errors", "guard", "history", "quotes", "judge", "premium", "market", "listing"),
-    *("link", "report", "collect/standing"),
+    *("link", "report"),
     *("exchanges/*", "sidebar/*"),
-    "collect/backoff",
+    *(f"collect/{name}" for name in ("backoff", "standing", "succession")),
     *(f"serve/{name}" for name in ("wire", "message", "frames", "handshake", "query", "head", "address", "status")),
 )
 OUTSIDE = {"asyncio", "redis", "aiohttp", "websockets", "os", "time", "random", "socket"}

@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from ticker.collect.backoff import Backoff
 from ticker.collect.connection import Connection, Record, Silence
 from ticker.collect.rest import TOO_MANY, Pace, fetch, wait_of
+from ticker.collect.succession import Succession
 from ticker.complaints import Complaints
 from ticker.errors import BadFrame, innermost
 from ticker.exchanges import Exchange
@@ -78,12 +79,7 @@ class Feed:
         self._pace = pace or Pace(exchange.connects_per_s)
         self._numbers = itertools.count(1)
         self._epoch = 0
-        self._heir: int | None = None
-        """The number of the connection that is taking over, while it does."""
-        self._moved: set[tuple[str, str]] = set()
-        """The markets that the heir delivers already: what an older connection says of them is old."""
-        self._told: dict[tuple[str, str], int] = {}
-        """Market -> the time of what the older connection said of it last, meanwhile."""
+        self._succession = Succession()
         self._alone = False
         """Each market is subscribed alone: one was refused, and with it all the others of its frame."""
         self._complaints = Complaints(log, exchange.name)
@@ -111,7 +107,7 @@ class Feed:
 
     async def _stretch(self) -> None:
         """One connection after another, each delivering before the last one is closed, until one leaves a gap."""
-        self._settle()
+        self._succession.end()
         async with asyncio.TaskGroup() as tasks:
             connection = self._connection()
             task = tasks.create_task(self._carry(connection))
@@ -119,19 +115,19 @@ class Feed:
                 await connection.retired.wait()
                 last, (connection, task) = task, await self._successor(tasks)
                 last.cancel()
-                self._settle()
+                self._succession.end()
 
     async def _successor(self, tasks: asyncio.TaskGroup) -> tuple[Connection, asyncio.Task[None]]:
         """The next connection, once it delivers; tried again with patience for as long as the last one lives."""
         while True:
             await asyncio.sleep(self._backoff.wait())
             connection = self._connection()
-            self._heir = connection.number
+            self._succession.begin(connection.number)
             task = tasks.create_task(self._attempt(connection))
             await connection.settled.wait()
             if connection.live:
                 return connection, task
-            self._settle()
+            self._succession.end()
 
     async def _attempt(self, connection: Connection) -> None:
         """A successor's life; that it fails before it delivers harms nobody."""
@@ -166,12 +162,6 @@ class Feed:
         name = f"{self.shard}-{number}-{self._clock().wall}"  # unique in a record file that several runs append to
         return Connection(self.exchange, self.markets, name, number, self, self._clock, self._record, alone=self._alone)
 
-    def _settle(self) -> None:
-        """Nobody is taking over (any more)."""
-        self._heir = None
-        self._moved.clear()
-        self._told.clear()
-
     def _reason(self, error: BaseException) -> tuple[str, float]:
         """Why it ended, in a line, and how many seconds of waiting the venue asks for."""
         error = innermost(error)
@@ -202,22 +192,12 @@ class Feed:
 
     def heard(self, connection: Connection, event: Tick | Suspension, now: Instant) -> None:
         """Data, from the one of two connections whose turn it is while one takes over from the other."""
-        if self._heir is not None and not self._its_turn(connection, event):
+        succession = self._succession
+        if succession.heir is not None and not succession.allows(connection.number, event):
             return
         if connection.good_since is not None and now.mono - connection.good_since >= GOOD:
             self._backoff.reset()
         self._sink.event(self.exchange.name, self.shard, self._epoch, event, now)
-
-    def _its_turn(self, connection: Connection, event: Tick | Suspension) -> bool:
-        """Each market moves over by its first frame that is not older than what the older connection told meanwhile."""
-        market, ts = (event.symbol, event.quote), (isinstance(event, Tick) and event.ts) or None
-        if connection.number != self._heir:
-            self._told[market] = ts or 0
-            return market not in self._moved
-        if market not in self._moved and ts is not None and ts < self._told.get(market, 0):
-            return False
-        self._moved.add(market)
-        return True
 
     def dropped(self, reason: str, detail: str) -> None:
         """A frame that cannot be read, or a refusal: counted each time, logged now and then."""

@@ -63,6 +63,17 @@ async def test_every_answer_is_what_it_says_and_carries_no_cookie(node: Node, pa
             assert headers["Referrer-Policy"] == "no-referrer"
 
 
+async def test_only_the_pages_that_are_named_may_frame_a_sidebar() -> None:
+    """Seen failing with a policy of `*` whatever the settings say."""
+    named = ["https://news.example", "https://*.news.example"]
+    async with (
+        serving(frame_ancestors=named) as node,
+        aiohttp.ClientSession() as session,
+        session.get(f"{node.url}/embed/krw") as answer,
+    ):
+        assert f"frame-ancestors {' '.join(named)};" in answer.headers["Content-Security-Policy"]
+
+
 @pytest.mark.parametrize("path", ABROAD)
 async def test_no_address_leads_out_of_the_files_that_are_served(node: Node, path: str) -> None:
     """Files are read once at start, by name: fails when a path would be looked up on the disk."""

@@ -130,10 +130,24 @@ def test_compose_names_only_what_it_has() -> None:
             source = volume.split(":")[0]
             assert (DEPLOY / source).is_file() if source.startswith(".") else source in volumes, name
     assert (DEPLOY / COMPOSE["x-ticker"]["build"] / "Dockerfile").is_file()
-    assert all(service["stop_grace_period"] == "30s" and service["read_only"] for service in OURS.values())
+    assert all(service["stop_grace_period"] == "30s" for service in OURS.values())
     assert services["collector"]["deploy"]["replicas"] == 2
     alone = [name for name, service in services.items() if "profiles" not in service]
     assert alone == ["ticker"]
+
+
+def test_a_container_writes_nowhere_and_may_do_nothing_but_its_work() -> None:
+    """Seen failing without `cap_drop` in the compose file, and with a root file system that may be written to."""
+    for name, service in OURS.items():
+        assert service["read_only"], name
+        assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"]), name
+    for deployment in DEPLOYMENTS:
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        for container in pod["containers"]:
+            limits = container["securityContext"]
+            assert (limits["readOnlyRootFilesystem"], limits["allowPrivilegeEscalation"]) == (True, False)
+            assert limits["capabilities"] == {"drop": ["ALL"]}
 
 
 def test_the_unit_keeps_enough_files_open_and_its_state() -> None:

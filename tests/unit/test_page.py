@@ -221,12 +221,12 @@ def test_a_look_takes_what_is_documented_and_ignores_the_rest() -> None:
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"theme": "neon"}, "theme is inherit or auto or light or dark, not 'neon'"),
-        ({"form": "x" * 90}, f"form is list or strip or card, not {'x' * 20!r}"),
-        ({"colors": "red"}, "colors is ko or en or safe, not 'red'"),
+        ({"theme": "neon"}, "theme is inherit, auto, light or dark, not 'neon'"),
+        ({"form": "x" * 90}, f"form is list, strip or card, not {'x' * 20!r}"),
+        ({"colors": "red"}, "colors is ko, en or safe, not 'red'"),
         (
             {"columns": "price,,a"},
-            "columns is price or percent or change or source or time or premium or sparkline, not 'a'",
+            "columns is price, percent, change, source, time, premium or sparkline, not 'a'",
         ),
         ({"credit": "on"}, "credit is off, not 'on'"),
         ({"limit": "0"}, "limit is a whole number from 1 to 1000, not '0'"),

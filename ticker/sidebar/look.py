@@ -69,7 +69,8 @@ def has_assets(query: Mapping[str, str]) -> bool:
 def _one_of(query: Mapping[str, str], name: str, allowed: Collection[str]) -> Any:
     value = query.get(name) or None
     if value is not None and value not in allowed:
-        raise NotALook(f"{name} is {' or '.join(allowed)}, not {value[:20]!r}")
+        known = " or ".join(", ".join(allowed).rsplit(", ", 1))
+        raise NotALook(f"{name} is {known}, not {value[:20]!r}")
     return value
 
 

@@ -1,5 +1,6 @@
 """What is wrong with Redis, said to the point."""
 
+import re
 from typing import Final
 
 from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError
@@ -10,9 +11,12 @@ REASONS: Final = {
     OutOfMemoryError: "it is full: raise its maxmemory",
     ReadOnlyError: "it is a read-only replica: set redis.url to its primary, or to redis+sentinel://…",
 }
+UNREACHED: Final = re.compile(r"\AError -?\d+ connecting to \S+\. (.*)\Z")
+"""redis-py's own words around the system's."""
 
 
 def why(error: BaseException) -> str:
     """The reason in a line, with the remedy where there is one."""
     known = next((said for kind, said in REASONS.items() if isinstance(error, kind)), None)
-    return known or str(error)[:200].rstrip(". ") or type(error).__name__
+    said = UNREACHED.sub(lambda found: found[1].lower(), str(error)[:200].rstrip(". "))
+    return known or said or type(error).__name__

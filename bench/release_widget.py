@@ -25,7 +25,7 @@ def minified(script: str, sheet: str) -> str:
     """The script as it is released with this sheet: ASCII, one comment."""
     run = subprocess.run(
         [*TERSER, *OPTIONS, "--format", "ascii_only=true,comments=false"],
-        input=script.replace("/widget.css`", f"/{sheet}`"),
+        input=script.replace("widget.css`", f"{sheet}`"),
         capture_output=True,
         text=True,
         check=False,

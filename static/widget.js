@@ -1,13 +1,13 @@
 /*! ticker: <crypto-ticker>, live crypto prices for news pages. MIT */
 
 /** The folder this script came from, path prefix included: the default server. */
-const HOME = new URL('.', import.meta.url).href.slice(0, -1);
+const HOME = new URL('.', import.meta.url).href;
 
 /** The element's style; a release names the sheet it was made with, which is kept as long as the script. */
-const STYLE = `${HOME}/widget.css`;
+const STYLE = `${HOME}widget.css`;
 
 // These two lines are written by `python -m ticker.sidebar.style` from ticker/sidebar/words.py.
-const KEYS = 'name price percent change source time premium sparkline stale held suspended delisted pending down refused pause resume read'.split(' ');
+const KEYS = 'name|price|percent|change|source|time|premium|sparkline|stale|held|suspended|delisted|pending|down|refused|pause|resume|read'.split('|');
 const WORDS = {"ko": "\uc885\ubaa9|\ud604\uc7ac\uac00({})|\ubcc0\ub3d9\ub960|\ubcc0\ub3d9\uc561({})|\uac70\ub798\uc18c|\uc2dc\uac01|\uae40\ud504|24\uc2dc\uac04|\uc9c0\uc5f0|\ud655\uc778 \uc911|\uac70\ub798 \uc815\uc9c0|\uac70\ub798\uc9c0\uc6d0 \uc885\ub8cc|\uc218\uc2e0 \ub300\uae30|\uc5f0\uacb0 \ub04a\uae40|\uc5f0\uacb0 \ubd88\uac00|\uc77c\uc2dc\uc815\uc9c0|\ub2e4\uc2dc \uc2dc\uc791|\ud604\uc7ac \uc2dc\uc138 \uc77d\uae30", "en": "Coin|Price ({})|Change|Change ({})|Exchange|Time|Premium|24 hours|delayed|checking|suspended|delisted|waiting|offline|unavailable|Pause|Resume|Read prices"};
 
 const SILENCE = 30_000; // without any message: the link is dead and every price is old
@@ -43,7 +43,7 @@ let hiddenAt = Infinity;
 export function connect({ server, board, lang = 'ko', symbols, interval = 1000 }, listener) {
   const key = [server, board, lang].join();
   const user = { symbols, interval, listener };
-  if (!links.has(key)) links.set(key, makeLink(`${server || HOME}/v1/`, `${board ? `/${board}` : ''}?lang=${lang}`));
+  if (!links.has(key)) links.set(key, makeLink((server || HOME).replace(/\/?$/, '/v1/'), `${board ? `/${board}` : ''}?lang=${lang}`));
   const { feed, history, join, leave } = links.get(key);
   timer ??= watchPage();
   join(user);
@@ -81,7 +81,7 @@ function makeLink(base, board) {
 
   function dial() {
     dialled?.close();
-    dueAt = Infinity;
+    dueAt = climbAt = Infinity;
     dialled = { kind, at: now(), query: query() };
     [openSocket, openEvents, openPolling][kind](dialled, base + WAYS[kind] + dialled.query);
   }
@@ -124,7 +124,8 @@ function makeLink(base, board) {
     type ??= message.type;
     heardAt = now();
     feed.stale = false;
-    if (type === 'bye') return lose(line, 0, message.retry_ms);
+    // Whoever says goodbye goes on serving until the next one delivers.
+    if (type === 'bye') return line === serving ? dialLater(message.retry_ms) : lose(line, 0, message.retry_ms);
     if (type === 'snapshot') {
       serve(line);
       feed.board = message;
@@ -149,6 +150,7 @@ function makeLink(base, board) {
     worked = true;
     failures = 0;
     climbLater();
+    dueAt = Infinity;
     feed.status = 'live';
     feed.way = WAYS[line.kind];
   }
@@ -170,26 +172,31 @@ function makeLink(base, board) {
     if (!current(line)) return;
     if (line === serving) lostAt = now();
     drop(line);
-    if (serving) return climbLater();
+    if (serving?.kind) return climbLater();
     if (dialled) return;
-    refused = [1002, 1007, 1008, 1009].includes(code) || (!filtered && code >= 400 && code < 429);
+    const unknown = code >= 400 && code < 429;
+    refused ||= /^100[2789]$/.test(code) || (unknown && !filtered);
     if (refused) feed.status = 'refused';
-    else dueAt = now() + (code === 4029 ? 60_000 : wait || 0) + nextWait();
+    else if (unknown) filtered = dueAt = kind = 0;
+    else dialLater(code === 4029 ? 60_000 : wait);
     tell();
   }
 
   function drop(line) {
-    if (line === serving) serving = null;
-    if (line === dialled) dialled = null;
     line?.close();
+    if (line === serving) serving = null;
+    else dialled = null;
   }
 
-  /** The next way in at once while none has ever worked; else a random wait that doubles, and sometimes another way. */
-  function nextWait() {
-    if (!worked && kind < 2) return kind++ && 0;
-    if (!worked && filtered) return (filtered = false) || (kind = 0);
+  /** The next way in at once while none has ever worked; else after a random wait that doubles, and sometimes another
+      way. A dial that is due already stands. */
+  function dialLater(wait) {
+    if (dueAt < Infinity) return;
+    dueAt = now() + (wait || 0);
+    climbAt = Infinity;
+    if (!worked && kind < 2) return ++kind;
     if (++failures % 3 === 0) kind = (kind + 1) % 3;
-    return Math.random() * Math.min(60_000, RETRY * 2 ** (failures - 1));
+    dueAt += Math.random() * Math.min(60_000, (RETRY / 2) * 2 ** failures);
   }
 
   return {
@@ -205,7 +212,8 @@ function makeLink(base, board) {
       });
     },
     leave(user) {
-      if (users.delete(user)) leftAt = now();
+      users.delete(user);
+      leftAt = now();
     },
     /** Once a second, everything that depends on time; true when the link is of no use any more. */
     tick() {
@@ -214,12 +222,12 @@ function makeLink(base, board) {
       if (asleep) return;
       if (serving && time - heardAt > SILENCE) lose(serving);
       if (dialled && time - dialled.at > RETRY) lose(dialled);
-      if (time >= climbAt) (climbAt = Infinity), (dueAt = kind = 0);
+      if (time >= climbAt) dueAt = kind = 0;
       if (time >= dueAt) dial();
       const { status, stale } = feed;
       feed.stale = time - heardAt > SILENCE;
       if (!serving && !refused && time - lostAt > 2000) feed.status = 'down';
-      if (status !== feed.status || stale !== feed.stale) tell();
+      if (status + stale !== feed.status + feed.stale) tell();
     },
     sleep() {
       drop(serving);
@@ -232,7 +240,7 @@ function makeLink(base, board) {
     },
     /** The known last 24 hours as [minute end, price] pairs; newer ones are fetched when due and told like a change. */
     history(symbol) {
-      const known = (charts[symbol] ??= { points: [], at: -HISTORY });
+      const known = (charts[symbol] ??= { points: [], at: -Infinity });
       if (now() - known.at > HISTORY) {
         known.at = now();
         load(`${base}history/${feed.board.board}/${symbol}?points=72`)
@@ -247,11 +255,11 @@ function makeLink(base, board) {
 /** The page's life: one timer for everything, and the events that end and resume the links. */
 function watchPage() {
   addEventListener('pagehide', () => rest(true));
-  addEventListener('pageshow', () => rest(false));
-  addEventListener('online', () => rest(false));
+  addEventListener('pageshow', () => rest());
+  addEventListener('online', () => rest());
   document.addEventListener('visibilitychange', () => {
     hiddenAt = document.hidden ? now() : Infinity;
-    if (!document.hidden) rest(false);
+    if (!document.hidden) rest();
   });
   return setInterval(() => {
     if (!asleep && now() - hiddenAt > HIDDEN) rest(true);
@@ -299,7 +307,7 @@ const FORMS = {
   strip: ['price,percent', 'ul', 'li', 'span', 'span'],
   card: ['price,percent,change,sparkline', 'div', 'div', 'span', 'span'],
 };
-const still = globalThis.matchMedia?.('(prefers-reduced-motion: reduce)');
+const still = globalThis.matchMedia?.('(prefers-reduced-motion)');
 let observer;
 let sheet;
 
@@ -407,7 +415,7 @@ function mount(host) {
   };
 
   function read() {
-    const lang = pick((host.closest('[lang]')?.lang || '').slice(0, 2), ['ko', 'en']);
+    const lang = pick(`${host.closest('[lang]')?.lang}`.slice(0, 2), ['ko', 'en']);
     words = Object.fromEntries(WORDS[lang].split('|').map((word, i) => [KEYS[i], word]));
     form = pick(attr('form'), Object.keys(FORMS));
     columns = list(attr('columns')).filter((column) => cells[column]);
@@ -614,7 +622,7 @@ function mount(host) {
 }
 
 export class CryptoTicker extends (globalThis.HTMLElement ?? Object) {
-  static observedAttributes = 'server,board,symbols,form,lang,theme,colors,columns,limit,link,credit,interval'.split(',');
+  static observedAttributes = list('server,board,symbols,form,lang,theme,colors,columns,limit,link,credit,interval');
 
   connectedCallback() {
     this.ticker ??= mount(this);
@@ -643,7 +651,7 @@ function tellHeight() {
 
 function fitFrame({ data, source, origin }) {
   for (const frame of document.querySelectorAll('iframe')) {
-    if (frame.contentWindow !== source || data?.type !== 'ticker-height' || !frame.src.startsWith(`${HOME}/embed/`)) continue;
+    if (frame.contentWindow !== source || data?.type !== 'ticker-height' || !frame.src.startsWith(`${HOME}embed/`)) continue;
     const opaque = frame.sandbox.length && !frame.sandbox.contains('allow-same-origin');
     if (origin === (opaque ? 'null' : new URL(HOME).origin)) frame.height = whole(data.height, 40, 4000);
   }

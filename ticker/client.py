@@ -8,90 +8,39 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import suppress
-from typing import Any, Final, Literal, Self
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from typing import Any, Final, Literal, Self, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from ticker.errors import StartError, UsageError
+from ticker.told import Feed, Row
+
+__all__ = ["Feed", "Row", "Rows", "address", "follow", "rows"]
 
 log = logging.getLogger(__name__)
 
 FIRST_S: Final = 10.0
 LONGEST_S: Final = 60.0
+SNAPSHOT_S: Final = 5.0
 BROKEN: Final = {1002, 1007, 1008, 1009}
 """The close codes, and the HTTP statuses, after which nobody should come back."""
 FINAL: Final = {*range(200, 500)} - {408, 429}
-
-
-class Row(Struct, frozen=True):
-    """What a reader sees of one symbol. Prices and percents are decimal text, times are ms since the epoch."""
-
-    symbol: str
-    name: str = ""
-    price: str | None = None
-    decimals: int = 0
-    change_pct: str | None = None
-    ref: str | None = None
-    ref_ts: int | None = None
-    basis: str | None = None
-    source: str | None = None
-    ts: int | None = None
-    received_ts: int | None = None
-    state: str = "pending"
-    reason: str | None = None
-    premium_pct: str | UnsetType | None = UNSET
 
 
 class Bye(Exception):
     """The server will close and asks us to stay away for this many seconds."""
 
 
+Arrival: TypeAlias = asyncio.Task[tuple[ClientConnection, dict[str, Any]]]
 NONSENSE: Final = (msgspec.MsgspecError, AttributeError, LookupError, TypeError, ValueError)
 FAILURES: Final = (Bye, OSError, TimeoutError, WebSocketException, *NONSENSE)
 """What ends one connection, a message that makes no sense included."""
-
-
-class Feed:
-    """One board as its messages have told it: its latest snapshot, and by symbol the rows as they are now."""
-
-    def __init__(self) -> None:
-        self.board: dict[str, Any] = {}
-        self.rows: dict[str, Row] = {}
-        self.connected = False
-        self.whole = False  # until a snapshot comes, and again when a message is missing: nothing else counts then
-        self._seq = 0
-
-    def take(self, message: dict[str, Any]) -> list[Row]:
-        """The rows that one message changed."""
-        if message.get("type") == "snapshot":
-            before, self.rows = self.rows, {}
-            self.board, self._seq, self.whole = message, int(message["seq"]), True
-            return [row for row in self._put(message["rows"]) if row != before.get(row.symbol)]
-        if message.get("type") in {"update", "heartbeat"} and self.whole:
-            self._seq += 1
-            self.whole = message["seq"] == self._seq
-        return self._put(message.get("rows", ())) if self.whole else []
-
-    def age(self) -> list[Row]:
-        """Nothing was heard for long, so no price is live any more; the rows that this changes."""
-        old = [msgspec.structs.replace(row, state="stale") for row in self.rows.values() if row.state == "live"]
-        self.rows.update({row.symbol: row for row in old})
-        return old
-
-    def _put(self, changes: Iterable[dict[str, Any]]) -> list[Row]:
-        """Merge what is told of each row: an absent field is unchanged, null is now unknown."""
-        changed = []
-        for change in changes:
-            known = msgspec.to_builtins(self.rows.get(change["symbol"]) or {})
-            changed.append(msgspec.convert(known | change, Row))
-            self.rows[changed[-1].symbol] = changed[-1]
-        return changed
 
 
 class Rows:
@@ -130,44 +79,92 @@ async def follow(
     jitter: Callable[[], float] = random.random,
 ) -> AsyncGenerator[tuple[Feed, list[Row]], None]:
     """The whole board and which rows changed, after every change of either and of the connection."""
-    where = address(url, board, symbols, lang, interval_ms)
+    dial = partial(_arrive, address(url, board, symbols, lang, interval_ms), silence_s, jitter)
+    feed, heard = Feed(), time.monotonic()
+    coming: Arrival | None = asyncio.create_task(dial(None))
+    try:
+        while coming:
+            await asyncio.wait({coming}, timeout=max(0.0, heard + silence_s - time.monotonic()))
+            if not coming.done():
+                yield feed, feed.age()
+            socket, message = await coming
+            coming = None
+            try:
+                async with socket:
+                    while coming is None or not coming.done():
+                        before, changed = feed.board, await _take(feed, message, socket)
+                        heard, feed.connected = time.monotonic(), True
+                        if changed or feed.board is not before:
+                            yield feed, changed
+                        message = await _next(socket, silence_s, coming)
+                        if message.get("type") == "bye":  # it is heard until another one has told everything
+                            coming = coming or asyncio.create_task(dial(_bye(message)))
+            except FAILURES as error:
+                coming = coming or asyncio.create_task(dial(error))
+            feed.whole = False
+            if coming and not coming.done():
+                feed.connected = False
+                yield feed, []
+    finally:
+        if coming:
+            coming.cancel()
+            await asyncio.wait({coming})
+            if not coming.cancelled() and not coming.exception():
+                await coming.result()[0].close()
+
+
+async def _arrive(
+    where: str, silence_s: float, jitter: Callable[[], float], end: Exception | None
+) -> tuple[ClientConnection, dict[str, Any]]:
+    """A connection and its first snapshot; after the end of another one, as late as is asked and fair."""
     proxy: Literal[True] | None = None if urlsplit(where).hostname in {"127.0.0.1", "::1", "localhost"} else True
-    feed, failures, heard = Feed(), 0, time.monotonic()
+    dialling = partial(connect, where, proxy=proxy, ping_interval=None, close_timeout=1, max_size=1 << 22)
+    failures = 0
     while True:
+        if end is not None:
+            wait = _pause(end, where) + jitter() * min(LONGEST_S, FIRST_S * 2 ** min(failures, 3))
+            log.warning("%s: %s; again in %.2f s", where, _sentence(end), wait)
+            await asyncio.sleep(wait)
+            failures += 1
         try:
-            async with connect(where, proxy=proxy, ping_interval=None, close_timeout=1, max_size=1 << 22) as socket:
-                while True:
-                    message = await _next(socket, silence_s)
-                    changed = feed.take(message)
-                    if not feed.whole:
-                        await socket.send('{"op":"snapshot"}')
-                        async with asyncio.timeout(5):
-                            while not feed.whole:
-                                changed = feed.take(message := await _next(socket, silence_s))
-                    heard, feed.connected = time.monotonic(), True
-                    if message.get("type") == "snapshot":
-                        failures = 0
-                    elif not changed:
-                        continue
-                    yield feed, changed
+            async with AsyncExitStack() as stack:
+                socket = await stack.enter_async_context(dialling())
+                while (message := await _next(socket, silence_s)).get("type") != "snapshot":
+                    if message.get("type") == "bye":
+                        raise _bye(message)
+                stack.pop_all()
+                return socket, message
         except FAILURES as error:
-            wait = _pause(error, where) + jitter() * min(LONGEST_S, FIRST_S * 2 ** min(failures, 3))
-            log.warning("%s: %s; again in %.2f s", where, _sentence(error), wait)
-        failures, until = failures + 1, time.monotonic() + wait
-        feed.connected = feed.whole = False
-        yield feed, []
-        await asyncio.sleep(min(wait, max(0.0, heard + silence_s - time.monotonic())))
-        if time.monotonic() >= heard + silence_s and (old := feed.age()):
-            yield feed, old
-        await asyncio.sleep(max(0.0, until - time.monotonic()))
+            end = error
 
 
-async def _next(socket: ClientConnection, silence_s: float) -> dict[str, Any]:
-    async with asyncio.timeout(silence_s):
-        message = msgspec.json.decode(await socket.recv(), type=dict[str, Any])
-    if message.get("type") == "bye":
-        raise Bye(message.get("retry_ms", 0) / 1000)
-    return message
+async def _take(feed: Feed, message: dict[str, Any], socket: ClientConnection) -> list[Row]:
+    """The rows that a message changed; when one is missing, those that everything anew changes."""
+    changed = feed.take(message)
+    if not feed.whole:
+        await socket.send('{"op":"snapshot"}')
+        async with asyncio.timeout(SNAPSHOT_S):
+            while not feed.whole:
+                changed = feed.take(await _next(socket, SNAPSHOT_S))
+    return changed
+
+
+async def _next(socket: ClientConnection, silence_s: float, coming: Arrival | None = None) -> dict[str, Any]:
+    """The next message; an empty one as soon as the next connection is there, or is refused for good."""
+    reading = asyncio.create_task(socket.recv())
+    try:
+        await asyncio.wait({reading, coming or reading}, timeout=silence_s, return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            return msgspec.json.decode(reading.result(), type=dict[str, Any])
+        if coming is None or not coming.done():
+            raise TimeoutError(f"silent for {silence_s:g} s")
+    finally:
+        reading.cancel()
+    return {}
+
+
+def _bye(message: dict[str, Any]) -> Bye:
+    return Bye(message.get("retry_ms", 0) / 1000)
 
 
 def address(url: str, board: str | None, symbols: Sequence[str] | None, lang: str, interval_ms: int | None) -> str:

@@ -44,7 +44,7 @@ class Client(Protocol):
         """Let as much time pass as a server may be silent."""
 
     async def waits(self, count: int) -> list[float]:
-        """How many seconds it stayed away, or has decided to, each time it lost the server."""
+        """How many seconds it let pass, or has decided to, after each `bye` and each loss before it dialled again."""
 
 
 class Python:
@@ -97,7 +97,10 @@ window.WebSocket = class extends WebSocket {
   constructor(url) {
     super(url);
     dials.push(performance.now());
-    this.addEventListener('close', () => lost.push(performance.now()));
+    this.addEventListener('message', ({ data }) => {
+      if (data.includes('"bye"')) this.left = lost.push(performance.now());
+    });
+    this.addEventListener('close', () => this.left || lost.push(performance.now()));
   }
 };
 """
@@ -260,12 +263,62 @@ def changed(row: Row, **fields: Any) -> Row:
     return msgspec.structs.replace(row, **fields)
 
 
+BYE = {"type": "bye", "reason": "restart", "retry_ms": 1500}
+
+
 async def test_a_bye_is_obeyed_and_its_pause_comes_on_top(make: Make, speaker: Speaker) -> None:
     client = await make()
     await shows(client, BTC=("57895000", "3.79"))
-    await speaker.say({"type": "bye", "reason": "restart", "retry_ms": 1500})
+    await speaker.say(BYE)
     assert 1.2 + 10 * client.jitter <= (await client.waits(1))[0] <= 1.5 + 10 * client.jitter + SLACK_S
     await follows(speaker, client, "57900000")
+
+
+async def test_who_said_goodbye_serves_until_another_one_delivers(make: Make, speaker: Speaker) -> None:
+    """Fails when a client leaves at the `bye`, when the one before stays open, or when both count."""
+    client = await make()
+    await shows(client, BTC=("57895000", "3.79"))
+    before = list(speaker.clients)
+    await speaker.say(BYE)
+    await follows(speaker, client, "57890000")
+    assert list(speaker.clients) == before
+    assert await client.trusts()
+    await client.waits(1)
+    await until(lambda: len(speaker.clients) == 1 and list(speaker.clients) != before)
+    await follows(speaker, client, "57900000")
+    assert await client.trusts()
+    assert (speaker.opened["stream"], speaker.said) == (2, [])
+
+
+async def test_a_refused_successor_is_tried_again_while_the_one_before_serves(make: Make, speaker: Speaker) -> None:
+    """Fails when a refusal ends the line that serves, or is the last attempt."""
+    client = await make()
+    await shows(client, BTC=("57895000", "3.79"))
+    before = list(speaker.clients)
+    speaker.busy = True
+    await speaker.say(BYE)
+    assert 20 * client.jitter - 0.01 <= (await client.waits(2))[1] <= 20 * client.jitter + SLACK_S
+    await follows(speaker, client, "57890000")
+    assert list(speaker.clients) == before
+    speaker.busy = False
+
+    async def moved() -> bool:
+        await client.waits(2)  # which lets time pass
+        return len(speaker.clients) == 1 and list(speaker.clients) != before
+
+    await until(moved)
+    await follows(speaker, client, "57900000")
+
+
+async def test_when_the_one_before_closes_first_the_dial_that_is_due_stands(make: Make, speaker: Speaker) -> None:
+    """Fails when the close begins another wait, or a second dial."""
+    client = await make()
+    await shows(client, BTC=("57895000", "3.79"))
+    await speaker.say(BYE)
+    await speaker.close(1012)
+    assert 1.2 + 10 * client.jitter <= (await client.waits(1))[0] <= 1.5 + 10 * client.jitter + SLACK_S
+    await follows(speaker, client, "57900000")
+    assert speaker.opened["stream"] == 2
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 1013, 4008, 4999])

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.speaker import NOON, Speaker
+from tests.program import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -420,3 +421,60 @@ async def test_a_hidden_page_lets_go_after_five_minutes(tab: Page, speaker: Spea
     await tab.clock.run_for(1_000)
     await until(lambda: len(speaker.clients) == 1)
     assert speaker.opened["stream"] == 2
+
+
+async def test_a_server_that_is_down_is_tried_once_by_each_way_and_then_rarely(tab: Page, speaker: Speaker) -> None:
+    """Fails when the list of symbols is suspected too: six tries in as many seconds."""
+    await tab.add_init_script(
+        """
+        window.tries = [];
+        Math.random = () => 0.9;
+        for (const name of ['WebSocket', 'EventSource', 'fetch']) {
+          const own = window[name];
+          window[name] = function (url, options) {
+            if (url.includes('/v1/')) tries.push(name);
+            return new.target ? new own(url) : own(url, options);
+          };
+        }
+        """
+    )
+    await tab.clock.install()
+    html = ELEMENT.replace("board=", f'server="http://127.0.0.1:{free_port()}" symbols="BTC" board=')
+    await host(tab, speaker, html)
+
+    async def tries(count: int) -> bool:
+        await tab.clock.run_for(250)
+        assert len(await tab.evaluate("tries")) <= count
+        return len(await tab.evaluate("tries")) == count
+
+    await until(lambda: tries(3))
+    await tab.clock.run_for(7_000)
+    await until(lambda: tries(4))
+    assert await tab.evaluate("tries") == ["WebSocket", "EventSource", "fetch", "fetch"]
+
+
+async def test_a_slash_behind_the_server_is_no_mistake(tab: Page, speaker: Speaker) -> None:
+    await host(tab, speaker, ELEMENT.replace("board=", f'server="{speaker.url}/" board='))
+    await until(lambda: len(speaker.clients) == 1)
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,895,000")
+
+
+async def test_an_event_stream_that_says_goodbye_serves_until_the_next_one_delivers(
+    tab: Page, speaker: Speaker
+) -> None:
+    """Fails when it is left at its `bye`, or when a websocket is tried instead."""
+    speaker.closed_ways = {"stream"}
+    await tab.add_init_script("Math.random = () => 0.1")
+    await tab.goto(f"{speaker.url}/embed/article?interval=200")
+    await until(lambda: len(speaker.clients) == 1)
+    before = list(speaker.clients)
+    dials = speaker.opened["stream"]
+    await speaker.say({"type": "bye", "reason": "restart", "retry_ms": 500})
+    await speaker.push(BTC={"price": "57910000"})
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,910,000")
+    assert list(speaker.clients) == before
+    await until(lambda: len(speaker.clients) == 2)
+    await speaker.push(BTC={"price": "57920000"})
+    await expect(tab.locator(row("BTC"))).to_contain_text("57,920,000")
+    await expect(tab.locator(".ct-banner")).to_be_empty()
+    assert (speaker.opened["events"], speaker.opened["stream"]) == (2, dials)

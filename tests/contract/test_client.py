@@ -218,11 +218,65 @@ async def test_pauses_double_to_a_minute_and_begin_anew_after_a_snapshot(caplog:
     async with staged(script, refuse) as stage, contextlib.aclosing(follow(stage.url, jitter=lambda: 1 / 500)) as told:
         async for feed, _changed in told:
             connected.append(feed.connected)
-            if len(connected) == 9:
+            if len(connected) == 5:
                 break
-    assert connected == [False] * 5 + [True, False, True, False]
+    assert connected == [True, False, True, False, True]
     waits = [record.getMessage().rpartition("again in ")[2] for record in caplog.records]
     assert waits == ["0.02 s", "0.04 s", "0.08 s", "0.12 s", "0.12 s", "0.02 s", "0.02 s"]
+
+
+async def test_who_says_goodbye_is_heard_until_another_one_has_told_everything() -> None:
+    """Fails when the first line is left at its `bye`, closed by its client late or never, or called lost."""
+    closed = asyncio.Event()
+
+    async def script(socket: ServerConnection, number: int) -> None:
+        if number != 2:
+            await say(socket, snapshot(number, full("BTC", str(number))))
+        if number == 1:
+            await say(socket, {"type": "bye", "reason": "restart", "retry_ms": 1}, update(2, full("BTC", "1.5")))
+            await socket.wait_closed()
+            assert socket.close_code == 1000
+            closed.set()
+        elif number == 2:  # the next one has no room
+            await say(socket, {"type": "bye", "reason": "full", "retry_ms": 1})
+            await socket.close(1013)
+        else:
+            await closed.wait()
+            await say(socket, update(number + 1, full("BTC", "4")))
+            await socket.wait_closed()
+
+    seen: list[tuple[str | None, bool]] = []
+    async with staged(script) as stage, contextlib.aclosing(follow(stage.url, jitter=lambda: 0.001)) as told:
+        async for feed, changed in told:
+            seen += [(row.price, feed.connected) for row in changed]
+            if seen[-1][0] == "4":
+                break
+        assert seen == [("1", True), ("1.5", True), ("3", True), ("4", True)]
+        assert len(stage.paths) == 3
+
+
+async def test_who_is_left_on_the_way_to_another_server_leaves_nothing_open() -> None:
+    """Fails when the connection that nobody took over stays."""
+    left = asyncio.Event()
+
+    async def script(socket: ServerConnection, number: int) -> None:
+        await say(socket, snapshot(number, full("BTC", str(number))))
+        if number == 1:
+            await say(socket, {"type": "bye", "reason": "restart", "retry_ms": 0})
+        await socket.wait_closed()
+        if number == 2:
+            left.set()
+
+    async with staged(script) as stage, asyncio.timeout(5):
+        told = follow(stage.url, jitter=lambda: 0.0)
+        await anext(told)
+        reading = asyncio.create_task(anext(told))
+        while len(stage.paths) < 2:  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.001)
+        reading.cancel()
+        await asyncio.wait({reading})
+        await told.aclose()
+        await left.wait()
 
 
 def test_a_hidden_row_is_gone_and_notices_are_kept() -> None:

@@ -12,7 +12,7 @@ from ticker.exchanges import EXCHANGES
 PACKAGE = Path(__file__).parents[2] / "ticker"
 PURE = (
     *("model", "money", "names", "errors", "guard", "history", "quotes", "judge", "premium", "market", "listing"),
-    *("link", "report"),
+    *("link", "report", "told"),
     *("exchanges/*", "sidebar/*"),
     *(f"collect/{name}" for name in ("backoff", "standing", "succession")),
     *(f"serve/{name}" for name in ("wire", "message", "frames", "handshake", "query", "head", "address", "status")),

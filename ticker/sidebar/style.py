@@ -49,7 +49,7 @@ def filled(script: str) -> str:
     """The script with its two written lines as they must be; in ASCII."""
     words = {lang: _scripted(WORDS[lang]) for lang in LANGUAGES}
     lines = {
-        "KEYS": f"'{' '.join(words['ko'])}'.split(' ')",
+        "KEYS": f"'{'|'.join(words['ko'])}'.split('|')",
         "WORDS": json.dumps({lang: "|".join(words[lang].values()) for lang in LANGUAGES}),
     }
     return re.sub(

@@ -52,6 +52,7 @@ class Stage:
     def __init__(self, hub: Hub, clock: Callable[[], Instant]) -> None:
         self._hub = hub
         self._clock = clock
+        self._leaving: list[Reader] = []
         hub.replace(BOARD.name, BoardState(1, clock().wall, {symbol: Row(symbol) for symbol in PRICES}))
 
     def trade(self, **changes: Change) -> None:
@@ -83,6 +84,17 @@ class Stage:
             for chunk in group.chunks:
                 chunk.seq += 1
         self.trade(**changes)
+
+    def farewell(self) -> None:
+        """Send everybody away, and serve them until they are elsewhere."""
+        self._leaving = self._readers()
+        for reader in self._leaving:
+            reader.say(wire.bye("restart", RETRY_MS))
+
+    def close_the_rest(self) -> None:
+        """Close those who were sent away and are here still, and nobody who came since."""
+        for reader in self._leaving:
+            reader.close(1012, "restart")
 
     def close(self, code: int, reason: str, retry_ms: int | None = None) -> None:
         """End every connection, announced where a real server would announce it."""
@@ -139,7 +151,8 @@ STEPS: Final = (
     Step("gap: the message with ETH = 1900000 reaches nobody", lambda on: on.lose(ETH={"price": "1900000"})),
     Step("the next number shows it: ask for a snapshot", lambda on: on.trade(BTC={"price": "57900000"})),
     Step("quiet: a heartbeat after 10 s", lambda _: None, LONG_S),
-    Step("bye, close 1012: come back after retry_ms", lambda on: on.close(1012, "restart", RETRY_MS), LONG_S),
+    Step("bye: dial again after retry_ms; this connection serves until the new one does", Stage.farewell, LONG_S),
+    Step("close 1012 of whoever has not left", Stage.close_the_rest, LONG_S),
     Step("bye, close 1013, full: come back after retry_ms", lambda on: on.close(1013, "full", RETRY_MS), LONG_S),
     Step("close 4008, too slow: come back", lambda on: on.close(4008, "too slow"), LONG_S),
     Step("pending: price, ref, ts and source are null", lambda on: on.mark(**NOTHING)),

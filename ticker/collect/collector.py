@@ -16,6 +16,7 @@ import aiohttp
 from ticker.collect import feed
 from ticker.collect.backfill import Progress
 from ticker.collect.follow import Follow
+from ticker.collect.lease import Lease, LeaseLost
 from ticker.collect.outbox import Outbox
 from ticker.collect.standing import Standing
 from ticker.complaints import Complaints
@@ -24,21 +25,13 @@ from ticker.listing import collected
 from ticker.market import Prices
 from ticker.model import Board, Instant, Suspension, Tick
 from ticker.store import FAILURES, Emptied, Fenced, Writer, why
-from ticker.store.writer import LEASE_MS
+from ticker.store.writer import Claim
 
 log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
-STANDBY_S: Final = 0.5
-"""How often a collector that stands by asks for the lease, which lasts four seconds: five are promised."""
 HINT_AFTER_S: Final = 5.0
 RETRY_WRITE_S: Final = 0.5
-PATIENCE_MS: Final = LEASE_MS - 1500
-"""Without a written batch for this long the sockets are dropped; closing them takes a second at most."""
-
-
-class LeaseLost(Exception):
-    """Another collector may be writing now."""
 
 
 class Reconfigured(Exception):
@@ -77,8 +70,7 @@ class Collector:
         self._stale_after_s = stale_after_s
         self._next = (boards, exchanges)
         self._reconfigured = asyncio.Event()
-        self._written = 0
-        """When the last batch that was written was sent, ms of the steady clock: the lease is no older."""
+        self._lease = Lease(store, clock, self._failed)
 
     async def run(self) -> None:
         """Collect from the live exchanges until cancelled."""
@@ -100,14 +92,14 @@ class Collector:
             while True:
                 if self._reconfigured.is_set():
                     self._begin_anew()
-                await self._take_over()
+                await self._lease.take(self._read)
                 self.active = True
                 try:
                     async with asyncio.TaskGroup() as tasks:
                         for feed_ in feeds:
                             tasks.create_task(feed_())
                         tasks.create_task(self._beat(), name="beat")
-                        tasks.create_task(self._hold(), name="lease")
+                        tasks.create_task(self._lease.end(), name="lease")
                         tasks.create_task(self._until_reconfigured(), name="configuration")
                         await self._write()
                 except* Reconfigured:
@@ -130,34 +122,17 @@ class Collector:
         self.prices = Prices(*self._next, self._stale_after_s, self.prices.history)
         self._outbox = Outbox(self.prices, self.prices.boards, self._store, self._clock)
 
-    async def _take_over(self) -> None:
-        """Wait for the lease, then read what the last collector left, however long it takes."""
-        standing_by = False
-        while True:
-            now = self._clock()
-            try:
-                claim = await self._store.claim(now.wall)
-                if claim != "taken":
-                    self._outbox.discard(samples=claim == "held")
-                    await self._read(now)
-                    if claim == "empty":
-                        self._outbox.everything()
-                    return
-                if not standing_by:
-                    log.info("another collector is at work: standing by")
-                standing_by = True
-            except FAILURES as error:
-                self.write_errors += 1
-                self._complaints.failed(why(error))
-            await asyncio.sleep(STANDBY_S)
-
-    async def _read(self, now: Instant) -> None:
+    async def _read(self, claim: Claim) -> None:
+        """What the last collector left."""
+        now = self._clock()
+        self._outbox.discard(samples=claim == "held")
         await self._store.load(self.prices.history, now.wall)
         self.standing.restore((await self._store.report()).incidents)
         self.prices.judge.restore(await self._store.holds())
         for name in self.prices.boards:
             self.prices.restore(name, (await self._store.board(name)).rows, now)
-        self._written = self._clock().mono
+        if claim == "empty":
+            self._outbox.everything()
 
     async def _collect_all(self, session: aiohttp.ClientSession) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -209,7 +184,7 @@ class Collector:
                 await self._endure(error)
             else:
                 self._complaints.well()
-                self._written = began
+                self._lease.kept(began)
                 self._accept(accepted)
                 if self._outbox.behind:
                     self._wake.set()
@@ -220,23 +195,19 @@ class Collector:
             return await self._outbox.send()
         except Emptied:
             log.warning("redis has lost prices: writing everything again")
-            if await self._store.claim(self._clock().wall) == "taken":
-                raise LeaseLost("another collector was first") from None
+            await self._lease.take_again()
             self._outbox.everything()
             return await self._outbox.send()
 
     async def _endure(self, error: BaseException) -> None:
         """A batch could not be written: again in a moment."""
-        self.write_errors += 1
-        self._complaints.failed(why(error))
+        self._failed(error)
         await asyncio.sleep(RETRY_WRITE_S)
         self._wake.set()
 
-    async def _hold(self) -> None:
-        """Stop in time, before the lease may have ended, however long Redis takes to fail."""
-        while (left := self._written + PATIENCE_MS - self._clock().mono) > 0:  # noqa: ASYNC110 - it moves on meanwhile
-            await asyncio.sleep(left / 1000)
-        raise LeaseLost("redis has not taken a batch for too long")
+    def _failed(self, error: BaseException) -> None:
+        self.write_errors += 1
+        self._complaints.failed(why(error))
 
     def _accept(self, accepted: Iterable[str]) -> None:
         for accept in accepted:

@@ -1,0 +1,65 @@
+"""I/O: the lease of the one collector that writes: waited for, kept by every batch, given up in time."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from ticker.model import Instant
+from ticker.store import FAILURES, Writer
+from ticker.store.writer import LEASE_MS, Claim
+
+log = logging.getLogger(__name__)
+
+STANDBY_S: Final = 0.5
+"""How often a collector that stands by asks for the lease, which lasts four seconds: five are promised."""
+PATIENCE_MS: Final = LEASE_MS - 1500
+"""Without a written batch for this long the sockets are dropped; closing them takes a second at most."""
+
+
+class LeaseLost(Exception):
+    """Another collector may be writing now."""
+
+
+class Lease:
+    """One collector's claim to be the one that writes."""
+
+    def __init__(self, store: Writer, clock: Callable[[], Instant], failed: Callable[[BaseException], None]) -> None:
+        """`failed` is told what Redis would not do."""
+        self._store = store
+        self._clock = clock
+        self._failed = failed
+        self._kept = 0
+        """When the last batch that was written was sent, ms of the steady clock: the lease is no older."""
+
+    async def take(self, read: Callable[[Claim], Coroutine[None, None, None]]) -> None:
+        """Wait for it, then `read` what the last collector left, however long it takes."""
+        standing_by = False
+        while True:
+            try:
+                claim = await self._store.claim(self._clock().wall)
+                if claim != "taken":
+                    await read(claim)
+                    self.kept(self._clock().mono)
+                    return
+                if not standing_by:
+                    log.info("another collector is at work: standing by")
+                standing_by = True
+            except FAILURES as error:
+                self._failed(error)
+            await asyncio.sleep(STANDBY_S)
+
+    async def take_again(self) -> None:
+        """Redis has lost it, perhaps to another collector."""
+        if await self._store.claim(self._clock().wall) == "taken":
+            raise LeaseLost("another collector was first")
+
+    def kept(self, mono: int) -> None:
+        """A batch that was sent then has been written."""
+        self._kept = mono
+
+    async def end(self) -> None:
+        """Raise LeaseLost in time, however long Redis takes to fail."""
+        while (left := self._kept + PATIENCE_MS - self._clock().mono) > 0:  # noqa: ASYNC110 - it moves on meanwhile
+            await asyncio.sleep(left / 1000)
+        raise LeaseLost("redis has not taken a batch for too long")

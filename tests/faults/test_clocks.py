@@ -1,6 +1,8 @@
 """Clocks that jump, days that end, and machines in other time zones."""
 
 import asyncio
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -100,6 +102,19 @@ def test_a_wall_clock_that_jumps_an_hour_moves_no_timer_and_no_state(
     until(lambda: measured(watcher, 0), server, SOON_S)
     until(watcher.current, server)
     assert (watcher.ends, watcher.faults) == ([], [])
+
+
+def test_what_came_before_a_machine_slept_is_old_when_it_wakes() -> None:
+    """Seen failing with CLOCK_MONOTONIC, which stands still meanwhile: for 15 s more, rows of yesterday were live.
+
+    A machine of its own that has slept for a day: the two clocks differ by that much.
+    """
+    slept = f"unshare --time --boottime {DAY // 1000} --fork {sys.executable}"
+    code = "import time; from ticker import clock; print(clock.now().mono - time.monotonic_ns() // 1_000_000)"
+    told = subprocess.run([*slept.split(), "-c", code], capture_output=True, text=True, check=False)
+    if told.stderr.startswith("unshare:"):
+        pytest.skip(told.stderr.strip())
+    assert int(told.stdout) >= DAY
 
 
 @pytest.mark.parametrize("ahead_s", [26 * 3600, 365 * 86_400])

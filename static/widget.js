@@ -7,8 +7,8 @@ const HOME = new URL('.', import.meta.url).href;
 const STYLE = `${HOME}widget.css`;
 
 // These two lines are written by `python -m ticker.sidebar.style` from ticker/sidebar/words.py.
-const KEYS = 'name|price|percent|change|source|time|premium|sparkline|stale|held|suspended|delisted|pending|down|refused|pause|resume|read'.split('|');
-const WORDS = {"ko": "\uc885\ubaa9|\ud604\uc7ac\uac00({})|\ubcc0\ub3d9\ub960|\ubcc0\ub3d9\uc561({})|\uac70\ub798\uc18c|\uc2dc\uac01|\uae40\ud504|24\uc2dc\uac04|\uc9c0\uc5f0|\ud655\uc778 \uc911|\uac70\ub798 \uc815\uc9c0|\uac70\ub798\uc9c0\uc6d0 \uc885\ub8cc|\uc218\uc2e0 \ub300\uae30|\uc5f0\uacb0 \ub04a\uae40|\uc5f0\uacb0 \ubd88\uac00|\uc77c\uc2dc\uc815\uc9c0|\ub2e4\uc2dc \uc2dc\uc791|\ud604\uc7ac \uc2dc\uc138 \uc77d\uae30", "en": "Coin|Price ({})|Change|Change ({})|Exchange|Time|Premium|24 hours|delayed|checking|suspended|delisted|waiting|offline|unavailable|Pause|Resume|Read prices"};
+const KEYS = 'name|price|percent|change|source|time|premium|sparkline|stale|held|suspended|delisted|pending|down|refused|pause|resume|read|dash'.split('|');
+const WORDS = {"ko": "\uc885\ubaa9|\ud604\uc7ac\uac00({})|\ubcc0\ub3d9\ub960|\ubcc0\ub3d9\uc561({})|\uac70\ub798\uc18c|\uc2dc\uac01|\uae40\ud504|24\uc2dc\uac04|\uc9c0\uc5f0|\ud655\uc778 \uc911|\uac70\ub798 \uc815\uc9c0|\uac70\ub798\uc9c0\uc6d0 \uc885\ub8cc|\uc218\uc2e0 \ub300\uae30|\uc5f0\uacb0 \ub04a\uae40|\uc5f0\uacb0 \ubd88\uac00|\uc77c\uc2dc\uc815\uc9c0|\ub2e4\uc2dc \uc2dc\uc791|\ud604\uc7ac \uc2dc\uc138 \uc77d\uae30|.", "en": "Coin|Price ({})|Change|Change ({})|Exchange|Time|Premium|24 hours|delayed|checking|suspended|delisted|waiting|offline|unavailable|Pause|Resume|Read prices|\u2011"};
 
 const SILENCE = 30_000; // without any message: the link is dead and every price is old
 const LINGER = 30_000; // a link outlives its last user by this
@@ -589,7 +589,7 @@ function mount(host) {
     const text = fill(board.footnote, sourceName(main)) + (others[0] ? fill(board.others, others.join('\xb7')) : '');
     if (!newest) return text;
     const [date, time] = clock(newest);
-    return `${text} \xb7 ${fill(board.as_of, `${options.lang === 'ko' ? date.replaceAll('-', '.') : date} ${time}`)}`;
+    return `${text} \xb7 ${fill(board.as_of, `${date.replaceAll('-', words.dash)} ${time}`)}`;
   }
 
   /** A strip that nobody reads at the moment turns to its next coins. */

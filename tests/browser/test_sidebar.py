@@ -316,6 +316,48 @@ async def test_a_price_that_moves_is_marked_and_one_of_another_source_is_not(tab
     assert await btc.evaluate(animation) == "none"
 
 
+FLASH = """
+cell => {
+  const [flash] = cell.getAnimations();
+  flash.pause();
+  flash.currentTime = 0;
+  const paint = document.createElement('canvas').getContext('2d');
+  const painted = (...colours) => {
+    for (paint.fillStyle of colours) paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = ([r, g, b]) => [[r, 0.2126], [g, 0.7152], [b, 0.0722]]
+    .map(([value, part]) => part * (value > 10 ? ((value / 255 + 0.055) / 1.055) ** 2.4 : value / 255 / 12.92))
+    .reduce((sum, part) => sum + part);
+  const ratio = (...colours) => {
+    const [dark, bright] = colours.map(light).sort((a, b) => a - b);
+    return (bright + 0.05) / (dark + 0.05);
+  };
+  const { color, backgroundColor, opacity } = getComputedStyle(cell);
+  const page = getComputedStyle(document.body).backgroundColor;
+  const rest = painted(page), tint = painted(page, backgroundColor), text = painted(page, backgroundColor, color);
+  return { opacity, seen: ratio(rest, tint), read: ratio(tint, text) };
+}
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_a_price_that_moves_is_tinted_never_faded_and_can_be_read(
+    tab: Page, speaker: Speaker, theme: str
+) -> None:
+    """Fails with a flash of opacity: in a still it looks like an old price."""
+    await tab.goto(f"{speaker.url}/embed/article?interval=200&theme={theme}")
+    await until(lambda: len(speaker.clients) == 1)
+    await tab.wait_for_timeout(300)
+    await speaker.push(BTC={"price": "57900000"})
+    btc = tab.locator(f"{row('BTC')} .ct-price")
+    await expect(btc).to_have_text("57,900,000")
+    flash = await btc.evaluate(FLASH)
+    assert flash["opacity"] == "1"
+    assert flash["seen"] > 1.3
+    assert flash["read"] >= 4.5
+
+
 async def test_a_strip_turns_by_itself_and_stands_still_for_those_who_ask_for_it(tab: Page, speaker: Speaker) -> None:
     left = "document.querySelector('.ct-rows').scrollLeft"
     await tab.clock.install()

@@ -29,6 +29,11 @@ def board(*symbols: str, **changes: Any) -> Board:
     return Board(**fields)
 
 
+def day(number: int) -> str:
+    """A day of November in which no line breaks."""
+    return f"2026-11-{number}".replace("-", "\u2011")
+
+
 def live(symbol: str, price: str, **changes: Any) -> Row:
     fields: dict[str, Any] = {"change_pct": "3.79", "source": "alpha", "ts": AT, "state": "live"} | changes
     return Row(symbol=symbol, price=price, **fields)
@@ -88,9 +93,9 @@ def test_the_direction_is_a_class_and_zero_has_none() -> None:
         ("ko", ["alpha", "beta"], "Asia/Seoul", "alpha 시세(표시 종목은 beta) · 2026.11.23 10:42:07 기준"),
         ("ko", ["alpha", "alpha"], "Asia/Seoul", "alpha 시세 · 2026.11.23 10:42:07 기준"),
         ("ko", ["beta", "beta"], "Asia/Seoul", "beta 시세 · 2026.11.23 10:42:07 기준"),
-        ("ko", ["alpha", "alpha"], "UTC", "alpha 시세 · 2026.11.23 01:42:07 UTC 기준"),
-        ("en", ["alpha", "beta"], "Asia/Seoul", "alpha prices (marked: beta) · as of 2026-11-23 10:42:07 KST"),
-        ("en", ["alpha", "alpha"], "America/New_York", "alpha prices · as of 2026-11-22 20:42:07 GMT-5"),
+        ("ko", ["alpha", "alpha"], "UTC", "alpha 시세 · 2026.11.23 01:42:07\xa0UTC 기준"),
+        ("en", ["alpha", "beta"], "Asia/Seoul", f"alpha prices (marked: beta) · as of {day(23)} 10:42:07 KST"),
+        ("en", ["alpha", "alpha"], "America/New_York", f"alpha prices · as of {day(22)} 20:42:07\xa0GMT-5"),
     ],
 )
 def test_the_footnote_names_sources_and_the_datas_time_on_the_boards_clock(
@@ -260,7 +265,7 @@ def test_what_a_snapshot_needs_beside_the_contract() -> None:
         ],
         "footnote": "* 24-hour change · {} prices",
         "others": " (marked: {})",
-        "as_of": "as of {} KST",
+        "as_of": "as of {}\xa0KST",
         "disclaimer": WORDS["en"].disclaimer,
     }
     mine = presentation(board("BTC", footnote={"ko": "우리 각주"}), BoardState(ts=AT), "ko")

@@ -129,5 +129,5 @@ def _footnote(what: Shown) -> str:
         text += around.others.replace("{}", others)
     if what.newest is None:
         return text
-    moment = local(what.newest, around.utc_offset_s).strftime(f"{what.words.date} %H:%M:%S")
+    moment = local(what.newest, around.utc_offset_s).strftime(f"%Y{what.words.dash}%m{what.words.dash}%d %H:%M:%S")
     return f"{text} · {around.as_of.replace('{}', moment)}"

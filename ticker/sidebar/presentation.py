@@ -37,7 +37,7 @@ def presentation(board: Board, state: BoardState, lang: Language) -> Presentatio
     words = WORDS[lang]
     own = (board.footnote or {}).get(lang)
     offset = datetime.fromtimestamp(state.ts // 1000, ZoneInfo(board.timezone)).utcoffset() or timedelta()
-    zone = "" if (lang, board.timezone) == ("ko", SEOUL) else f" {zone_name(board.timezone, offset)}"
+    zone = "" if (lang, board.timezone) == ("ko", SEOUL) else f"\xa0{zone_name(board.timezone, offset)}"
     said = (words.simulated if board.simulated else None, words.frozen if state.frozen else None, state.notice)
     return Presentation(
         percent_digits=board.percent_digits,

@@ -41,8 +41,8 @@ SHEET: Final = STYLE[: STYLE.index(".ct-page")]
 
 def _scripted(words: Words) -> dict[str, str]:
     """The words the script needs; the board's own texts come with each snapshot (`presentation`)."""
-    buttons = {name: getattr(words, name) for name in ("pause", "resume", "read")}
-    return words.headers | words.states | words.status | buttons
+    others = {name: getattr(words, name) for name in ("pause", "resume", "read", "dash")}
+    return words.headers | words.states | words.status | others
 
 
 def filled(script: str) -> str:

@@ -20,8 +20,8 @@ class Words(Struct, frozen=True):
     source: str
     others: str
     as_of: str
-    date: str
-    """The date in strftime's form."""
+    dash: str
+    """Between the year, the month and the day: no line may break there."""
     disclaimer: str
     simulated: str
     frozen: str
@@ -58,7 +58,7 @@ WORDS: Final[dict[Language, Words]] = {
         source="{} 시세",
         others="(표시 종목은 {})",
         as_of="{} 기준",
-        date="%Y.%m.%d",
+        dash=".",
         disclaimer="시세는 참고용이며 지연·오류가 있을 수 있습니다. 투자 판단의 책임은 이용자에게 있습니다.",
         simulated="모의 시세입니다. 실제 거래 가격이 아닙니다.",
         frozen="시세 갱신을 잠시 멈췄습니다.",
@@ -91,7 +91,7 @@ WORDS: Final[dict[Language, Words]] = {
         source="{} prices",
         others=" (marked: {})",
         as_of="as of {}",
-        date="%Y-%m-%d",
+        dash="\u2011",
         disclaimer="For reference only; prices may be late or wrong. Investment decisions are your own responsibility.",
         simulated="Simulated prices. These are not real market prices.",
         frozen="Updates are paused for the moment.",

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.faults.test_servers import House
+from tests.house import House
 from tests.program import until
 
 LIMIT_MB = 2

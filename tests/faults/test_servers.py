@@ -16,58 +16,25 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from tests.crowd import Readers
-from tests.network import Link
+from tests.house import SYMBOLS, House, metric, restart
 from tests.program import Program, until
-from tests.redis_server import RedisServer
-from tests.stage import Stage, board
-from tests.watcher import Watcher
+from ticker.client import follow
 
 ROOT = Path(__file__).parents[2]
 FIRST_COMPATIBLE = "7535092"
 """What stands for the previous release until there is one."""
-SYMBOLS = ("BTC", "ETH", "XRP", "ADA", "LINK")
 MANY = 10_000
 HANDSHAKES = 600
 BACK_S = 60.0
 GAP_S = 3.0
+FEW = 30
 pytestmark = pytest.mark.timeout(180)
-
-
-class House:
-    """One Redis, simulated exchanges, and programs on them."""
-
-    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
-        self.folder = folder
-        self.stack = stack
-        self.redis = RedisServer(folder)
-        stack.callback(self.redis.end)
-        self.stage = stack.enter_context(Stage("upbit", "bithumb"))
-        self.settings = self.stage.settings({"krw": board("KRW", SYMBOLS, "upbit", "bithumb")})
-
-    def start(self, command: str, tree: Path | None = None, python: str | None = None, **more: str) -> Program:
-        """A program; of another release where a tree of one is given."""
-        settings: dict[str, str] = {**self.settings, **more}
-        program = Program(self.folder, command, redis__url=self.redis.url, **settings)
-        program.cwd, program.python = tree, python or program.python
-        return self.stack.enter_context(program)
-
-    def watch(self, url: str) -> Watcher:
-        watcher = Watcher(url, "krw", self.stage.world.coins)
-        self.stage.background.start(watcher.run())
-        until(watcher.current, None, 40)
-        return watcher
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     with contextlib.ExitStack() as stack:
         yield House(tmp_path, stack)
-
-
-def metric(program: Program, line: str) -> float:
-    with urllib.request.urlopen(f"{program.admin}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    return sum(float(found.rsplit(" ", 1)[1]) for found in lines if found.startswith(line))
 
 
 def test_ten_thousand_readers_of_a_killed_server_are_all_at_the_other_within_a_minute(house: House) -> None:
@@ -121,25 +88,61 @@ def half_asked(server: Program) -> Iterator[socket.socket]:
 def test_a_rolling_restart_shows_a_reader_no_gap(house: House) -> None:
     """Seen failing with a server that calls itself ready while it drains.
 
-    This reader comes back at once; the contract's random 10 s come on top, and what is shown stays meanwhile.
+    This reader knows no `bye`: it stays until it is closed, and comes back at once.
     """
     house.start("collect")
     servers = [house.start("serve", server__drain_s="1").ready() for _ in range(2)]
-    door = house.stage.do(Link(servers[0].port).open())
-    house.stack.callback(house.stage.do, door.close())
+    door = house.door(servers[0])
     watcher = house.watch(f"http://127.0.0.1:{door.port}")
     watcher.start_over()
-    for leaving, staying in (servers, servers[::-1]):
-        leaving.process.send_signal(signal.SIGTERM)
-        until(lambda at=leaving: at.status("/readyz") != 200, None, 5)
-        door.aim(staying.port)  # as a load balancer does that asks /readyz
-        assert leaving.process.wait(20) == 0
-        leaving.start()
-        leaving.ready()
+    restart(servers[0], servers[1], door)
+    restart(servers[1], servers[0], door)
     until(watcher.current, servers[0])
     assert watcher.ends == ["1012", "1012"]
     assert watcher.gap < GAP_S
     assert watcher.faults == []
+
+
+class Follower:
+    """`ticker.client` as it is delivered, its waits included, and what a reader of it would notice."""
+
+    def __init__(self) -> None:
+        self.gap = 0.0
+        """The longest time without news, in seconds."""
+        self.snapshots = 0
+        self.troubles: list[str] = []
+        self._heard = 0.0
+
+    async def run(self, url: str) -> None:
+        board = None
+        async for feed, changed in follow(url, "krw"):
+            if not self._heard and len(changed) < len(SYMBOLS):
+                continue  # not every price is known yet
+            now = time.monotonic()
+            self.gap, self._heard = max(self.gap, now - (self._heard or now)), now
+            self.snapshots += feed.board is not board
+            board = feed.board
+            self.troubles += [f"{row.symbol} is {row.state}" for row in changed if row.state != "live"]
+            if not feed.connected:
+                self.troubles.append("without a connection")
+
+
+def test_a_rolling_restart_shows_no_gap_to_readers_who_wait_as_long_as_they_are_asked(house: House) -> None:
+    """Seen failing with each reader closed at its `bye`, and with a client that leaves at it: gaps of up to 12 s."""
+    house.start("collect")
+    servers = [house.start("serve", server__drain_s="20").ready() for _ in range(2)]
+    door = house.door(servers[0])
+    until(house.watch(servers[1].url).current, servers[1])
+    followers = [Follower() for _ in range(FEW)]
+    for follower in followers:
+        house.stage.background.start(follower.run(f"http://127.0.0.1:{door.port}"))
+    until(lambda: all(follower.snapshots for follower in followers), servers[0])
+    restart(servers[0], servers[1], door)
+    restart(servers[1], servers[0], door)
+    assert max(follower.gap for follower in followers) < GAP_S
+    assert [follower.troubles for follower in followers] == [[]] * FEW
+    assert {follower.snapshots for follower in followers} == {3}  # another would tell of a missing message
+    assert metric(servers[0], "ticker_push_clients ") == FEW
 
 
 def test_with_no_files_left_strangers_are_refused_and_the_others_are_served(house: House, tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ async def test_subscribing_brings_the_exact_price_of_every_market() -> None:
 
 
 async def test_a_refused_subscription_is_retried_with_patience() -> None:
-    """Without the backoff the gaps are a few ms; without `Refused` nothing is counted."""
+    """Without the backoff the gaps are a few ms; without `Refused` nothing is counted.
+
+    Seen failing with a backoff that never waits.
+    """
 
     async def check(stage: Stage) -> None:
         stage.venue.faults.refuse = True
@@ -52,7 +55,10 @@ async def test_a_refused_subscription_is_retried_with_patience() -> None:
 
 
 async def test_an_unknown_market_costs_only_itself() -> None:
-    """Where one unknown market refuses its whole frame, the next connection asks for each market alone."""
+    """Where one unknown market refuses its whole frame, the next connection asks for each market alone.
+
+    Seen failing without the memory that a frame was refused.
+    """
 
     async def check(stage: Stage) -> None:
         known = stage.markets[0]
@@ -69,7 +75,10 @@ async def test_an_unknown_market_costs_only_itself() -> None:
 
 
 async def test_silent_after_the_ack_and_pings_without_data_are_not_alive() -> None:
-    """Keepalives are answered, heartbeats come, no data: only the watchdog of data notices."""
+    """Keepalives are answered, heartbeats come, no data: only the watchdog of data notices.
+
+    Seen failing without the watchdog.
+    """
 
     async def check(stage: Stage) -> None:
         stage.venue.faults.silent = True
@@ -87,7 +96,10 @@ async def test_silent_after_the_ack_and_pings_without_data_are_not_alive() -> No
 
 
 async def test_its_own_keepalive_and_its_own_pongs_keep_a_connection() -> None:
-    """The simulators cut whoever is silent, and whoever owes an answer to a beat."""
+    """The simulators cut whoever is silent, and whoever owes an answer to a beat.
+
+    Seen failing with a keepalive that comes a thousand times later.
+    """
 
     async def check(stage: Stage) -> None:
         if beat := stage.venue.protocol.beat:
@@ -103,6 +115,8 @@ async def test_its_own_keepalive_and_its_own_pongs_keep_a_connection() -> None:
 
 
 async def test_a_frame_cut_in_the_middle_begins_a_new_epoch() -> None:
+    """Seen failing with one epoch for a feed's whole life."""
+
     async def check(stage: Stage) -> None:
         async with stage.feeding() as log:
             await stage.hear()
@@ -116,7 +130,10 @@ async def test_a_frame_cut_in_the_middle_begins_a_new_epoch() -> None:
 
 
 async def test_garbage_is_dropped_and_counted_and_the_connection_stays() -> None:
-    """Half a gzip, and text that is no JSON."""
+    """Half a gzip, and text that is no JSON.
+
+    Seen failing with a `BadFrame` that ends the connection.
+    """
 
     async def check(stage: Stage) -> None:
         async with stage.feeding() as log:
@@ -133,6 +150,8 @@ async def test_garbage_is_dropped_and_counted_and_the_connection_stays() -> None
 
 
 async def test_maintenance_is_asked_with_growing_patience_and_ends() -> None:
+    """Seen failing with a wait that never doubles."""
+
     async def check(stage: Stage) -> None:
         async with stage.feeding() as log:
             await stage.hear()
@@ -149,7 +168,10 @@ async def test_maintenance_is_asked_with_growing_patience_and_ends() -> None:
 
 
 async def test_an_announced_end_and_a_greatest_age_are_handed_over_without_a_gap() -> None:
-    """Those that announce an end announce it; the others' connections grow old."""
+    """Those that announce an end announce it; the others' connections grow old.
+
+    Seen failing with a connection that ends at its goodbye or its age.
+    """
 
     async def check(stage: Stage) -> None:
         announces = bool(stage.venue.protocol.goodbye(stage.venue))
@@ -170,7 +192,10 @@ async def test_an_announced_end_and_a_greatest_age_are_handed_over_without_a_gap
 
 @pytest.mark.parametrize("status", [429, 418])
 async def test_a_limit_at_the_handshake_is_obeyed(status: int) -> None:
-    """Without it the second dial comes at once: the jitter is nothing here."""
+    """Without it the second dial comes at once: the jitter is nothing here.
+
+    Seen failing with Retry-After unread.
+    """
 
     async def check(stage: Stage) -> None:
         stage.venue.faults.reject, stage.venue.faults.retry_after = status, "0.3"
@@ -186,6 +211,8 @@ async def test_a_limit_at_the_handshake_is_obeyed(status: int) -> None:
 
 @pytest.mark.parametrize("status", [429, 418])
 async def test_a_limit_of_requests_is_obeyed(status: int) -> None:
+    """Seen failing with a pace that nothing holds."""
+
     async def check(stage: Stage) -> None:
         now, pace = asyncio.get_running_loop().time, rest.Pace(1000)
         stage.venue.faults.reject, stage.venue.faults.retry_after = status, "0.2"
@@ -199,7 +226,10 @@ async def test_a_limit_of_requests_is_obeyed(status: int) -> None:
 
 
 async def test_a_token_is_asked_for_anew_each_time() -> None:
-    """With the old token the venue's answer is an error and a close, for ever."""
+    """With the old token the venue's answer is an error and a close, for ever.
+
+    Seen failing with the first token kept.
+    """
 
     async def check(stage: Stage) -> None:
         async with stage.feeding() as log:
@@ -225,7 +255,10 @@ async def test_more_markets_than_a_connection_carries_are_spread_over_several() 
 
 
 async def test_the_candles_of_yesterday_are_what_was_traded_minute_by_minute() -> None:
-    """Paged back to now - 24 h in each venue's own order and units, silent minutes carried forward."""
+    """Paged back to now - 24 h in each venue's own order and units, silent minutes carried forward.
+
+    Seen failing with each candle repeated for a minute too many.
+    """
 
     async def check(stage: Stage) -> None:
         quote = stage.markets[0].quote

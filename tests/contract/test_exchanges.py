@@ -109,12 +109,14 @@ def harmless(name: str, frame: Frame, memory: dict[str, Any]) -> None:
 @pytest.mark.parametrize("frame", HOSTILE)
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_malformed_frames_are_dropped(name: str, frame: bytes) -> None:
+    """Seen failing without what turns a parser's error into a `BadFrame`."""
     harmless(name, frame, {})
     harmless(name, frame.decode("latin-1"), {})
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_what_is_no_price_is_never_a_tick(name: str) -> None:
+    """Seen failing without the least and the greatest price."""
     for sample in samples(name):
         if sample.get("gzip"):
             continue
@@ -127,6 +129,7 @@ def test_what_is_no_price_is_never_a_tick(name: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_exception_but_badframe_escapes_any_parser(data: st.DataObject) -> None:
+    """Seen failing without what turns a parser's error into a `BadFrame`."""
     name = data.draw(st.sampled_from(list(EXCHANGES)))
     sample = data.draw(st.sampled_from(samples(name)))
     frame = bytearray(sample["frame"].encode())

@@ -115,6 +115,7 @@ async def test_past_the_most_groups_a_client_keeps_what_it_has(node: Node) -> No
 
 
 async def test_ten_messages_in_ten_seconds_are_not_too_many(node: Node) -> None:
+    """Seen failing with a limit of nine."""
     async with connect(f"{node.ws}/krw") as client:
         await heard(client)
         for number in range(10):

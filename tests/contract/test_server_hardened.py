@@ -48,7 +48,7 @@ async def node() -> AsyncIterator[Node]:
 
 @pytest.mark.parametrize("path", [*PAGES, *NOINDEX[1:], *FILES])
 async def test_every_answer_is_what_it_says_and_carries_no_cookie(node: Node, path: str) -> None:
-    """Fails when a page loses its policy, or an answer the word that stops browsers from guessing."""
+    """Seen failing with a page without its Referrer-Policy."""
     async with aiohttp.ClientSession() as session, session.get(node.url + path) as answer:
         headers = answer.headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -76,7 +76,7 @@ async def test_only_the_pages_that_are_named_may_frame_a_sidebar() -> None:
 
 @pytest.mark.parametrize("path", ABROAD)
 async def test_no_address_leads_out_of_the_files_that_are_served(node: Node, path: str) -> None:
-    """Files are read once at start, by name: fails when a path would be looked up on the disk."""
+    """Seen failing with a path that is looked up on the disk."""
     async with raw(node) as (reader, writer):
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         answer = await reader.read()
@@ -106,7 +106,7 @@ FORWARDED: list[tuple[dict[str, Any], str, str, bool]] = [
 async def test_whose_address_counts_is_not_the_strangers_to_say(
     changes: dict[str, Any], first: str, second: str, two: bool
 ) -> None:
-    """Fails when `X-Forwarded-For` is read from the left, or believed from anybody; IPv6 counts by its /64."""
+    """Seen failing with the leftmost entry, anybody believed, no /64, or a table that forgets nobody."""
     async with serving(max_per_ip=1, **changes) as node:
         async with connect(f"{node.ws}/krw", additional_headers={"X-Forwarded-For": first}) as client:
             await heard(client)

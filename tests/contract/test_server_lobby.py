@@ -38,6 +38,7 @@ async def refused(node: Node, path: str, origin: str | None) -> tuple[int, dict[
 async def test_a_stream_is_refused_as_http(
     path: str, changes: dict[str, Any], origin: str | None, status: int, code: str
 ) -> None:
+    """Seen failing with every origin let in."""
     async with (
         serving(**changes) as node,
         connect(f"{node.ws}/krw"),
@@ -65,7 +66,10 @@ async def told_full(node: Node, path: str) -> None:
 
 @pytest.mark.parametrize("changes", [{"max_clients": 1}, {"handshakes_per_s": 1}])
 async def test_without_room_a_stream_ends_with_1013(changes: dict[str, Any]) -> None:
-    """A page cannot see the status of a refused handshake, but it sees a close code."""
+    """A page cannot see the status of a refused handshake, but it sees a close code.
+
+    Seen failing without a look at `max_clients`.
+    """
     async with serving(**changes) as node, connect(f"{node.ws}/krw") as client:
         await heard(client)
         await told_full(node, "/krw")
@@ -81,6 +85,7 @@ async def test_without_room_for_another_group_a_stream_of_its_own_ends_with_1013
 
 
 async def test_when_open_files_run_out_strangers_are_told_so() -> None:
+    """Seen failing with a door that never thinks it late."""
     async with serving() as node, connect(f"{node.ws}/krw") as client:
         node.door.room = Room(0, 1 << 20)
         await told_full(node, "/krw")
@@ -251,7 +256,7 @@ async def test_draining_says_goodbye_serves_on_answers_the_rest_and_closes() -> 
 
 
 async def test_nobody_waits_for_readers_who_have_left() -> None:
-    """Fails when the end waits for its time: a minute here."""
+    """Seen failing with an end that waits for its time: a minute here."""
     async with serving(drain_s=60) as node, connect(f"{node.ws}/krw") as client:
         await heard(client)
         draining = asyncio.create_task(node.door.drain())
@@ -273,7 +278,7 @@ async def test_with_nobody_to_hand_over_to_the_goodbye_is_the_end() -> None:
 
 
 async def test_goodbyes_come_in_batches_and_the_closes_long_after_them() -> None:
-    """Fails when all are told at once, or when anybody is closed before the last one has been told."""
+    """Seen failing with all told at once, and with each closed as soon as it is told."""
     said: list[tuple[int, str]] = []
 
     async def stay(number: int, client: ClientConnection, node: Node) -> None:

@@ -117,6 +117,7 @@ def answers(data: bytes, first_is_head: bool) -> list[tuple[str, tuple[str, ...]
 
 @pytest.mark.parametrize("name", ODD)
 async def test_odd_requests_get_aiohttps_own_answers(name: str) -> None:
+    """Seen failing with heads answered here that announce a body or another protocol."""
     request, torn = ODD[name], name in AT_ODDS_WITH_ITSELF
     async with both(0.5 if torn else 8.0) as (node, alone):
         for step in (1 << 20, 7) if len(request) < 1000 else (1 << 20,):
@@ -127,7 +128,10 @@ async def test_odd_requests_get_aiohttps_own_answers(name: str) -> None:
 
 
 def test_what_is_answered_here_is_what_aiohttp_would_answer() -> None:
-    """Heads much like those of browsers, with something odd in them."""
+    """Heads much like those of browsers, with something odd in them.
+
+    Seen failing with the tag a reader has ignored.
+    """
     with asyncio.Runner() as runner:
         stack = contextlib.AsyncExitStack()
         node, alone = runner.run(stack.enter_async_context(both()))
@@ -179,7 +183,10 @@ def heads() -> st.SearchStrategy[bytes]:
     ],
 )
 async def test_who_dawdles_is_shown_out(start: bytes) -> None:
-    """Neither silence nor half a head nor half a body nor rest between two requests may last."""
+    """Neither silence nor half a head nor half a body nor rest between two requests may last.
+
+    Seen failing with a patience that ends nothing.
+    """
     async with serving(patience_s=0.1) as node, raw(node) as (reader, writer):
         writer.write(start)
         with contextlib.suppress(ConnectionError):
@@ -190,6 +197,7 @@ async def test_who_dawdles_is_shown_out(start: bytes) -> None:
 
 @pytest.mark.parametrize("start", [LINE, b"\r\n" + LINE + b"Host: x\r\n\r\n" + LINE])
 async def test_a_header_now_and_then_does_not_renew_the_patience(start: bytes) -> None:
+    """Seen failing with a patience that every byte renews."""
     async with serving(patience_s=0.15) as node, raw(node) as (reader, writer):
         writer.write(start)
         reading = asyncio.create_task(reader.read())

@@ -52,6 +52,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("data", "code"), BROKEN)
 async def test_broken_rules_end_with_their_code(node: Node, data: bytes, code: int) -> None:
+    """Seen failing without the limits of messages and of what a frame inflates to, the mask, and the check of UTF-8."""
     async with connect(f"{node.ws}/krw") as client:
         await heard(client)
         client.transport.write(data)

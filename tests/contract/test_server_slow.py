@@ -41,6 +41,7 @@ async def fill(node: Node, client: Any) -> int:
 
 @pytest.mark.parametrize("path", ["/v1/stream/krw", "/v1/events/krw"])
 async def test_who_never_reads_is_bounded_and_closed_and_the_others_do_not_notice(path: str) -> None:
+    """Seen failing with nobody closed for being slow."""
     async with serving(slow_after_s=0.15, flush_ms=0) as node, connect(f"{node.ws}/krw") as client:
         node.hub.farewell_s = 0.1
         await heard(client)
@@ -106,6 +107,7 @@ async def test_answers_wait_behind_a_cut_message_but_not_without_end() -> None:
 
 
 async def test_pipelined_snapshots_nobody_reads_do_not_pile_up() -> None:
+    """Seen failing with reading that goes on while answers wait."""
     async with serving(patience_s=0.2) as node:
         with deaf(node, "/v1/snapshot", "") as client:
             request = b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n" * 1000

@@ -151,6 +151,7 @@ def test_a_stop_that_reaches_the_private_redis_as_well_is_no_second_one(tmp_path
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_private_redis_is_never_left_behind(tmp_path: Path, how: signal.Signals) -> None:
+    """Seen failing without the kernel's word to the child (prctl)."""
     with Program(tmp_path, "demo", "--frozen") as program:
         program.ready()
         children = Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children").read_text(encoding="utf-8")

@@ -71,7 +71,7 @@ class Proxy:
 
 @pytest.mark.parametrize("setting", ["TICKER_NETWORK__PROXY", "HTTPS_PROXY"])
 async def test_prices_and_history_come_through_the_proxy(tmp_path: Path, redis_url: str, setting: str) -> None:
-    """Fails when a websocket or a REST request goes around it: the exchange's name resolves nowhere else."""
+    """Seen failing with a websocket, and with a REST request, that goes around it."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     folder = await asyncio.to_thread(certificates.make, tmp_path / "tls", f"DNS:{HOST}")
     tls.load_cert_chain(folder / "own.pem", folder / "own.key")

@@ -70,7 +70,7 @@ def told(program: Program, text: str) -> bool:
 
 
 def test_boards_names_and_origins_change_and_nobody_is_disconnected(tmp_path: Path, redis_url: str) -> None:
-    """Fails when old answers are kept, when a collector does not subscribe, or when a bad file changes anything."""
+    """Seen failing with a bad file that ends the program."""
     config = tmp_path / "ticker.toml"
     config.write_text(BEFORE, encoding="utf-8")
     with contextlib.ExitStack() as stack:

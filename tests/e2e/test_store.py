@@ -30,7 +30,7 @@ async def _ask_forever(reader: Reader) -> None:
 
 
 async def test_what_an_editor_accepts_is_taken_once_and_soon_or_never(redis_url: str) -> None:
-    """Fails without its end: a collector that starts an hour later would release another price."""
+    """Seen failing without its end: a collector that starts an hour later would release another price."""
     async with Writer(redis_url) as writer, Editor(redis_url) as editor:
         await writer.claim(T)
         await editor.edit("krw", "accept", "BTC/KRW", "me", T)
@@ -44,7 +44,7 @@ async def test_what_an_editor_accepts_is_taken_once_and_soon_or_never(redis_url:
 
 
 async def test_a_replica_that_took_over_without_the_last_batches_is_told_everything_again(redis_url: str) -> None:
-    """Fails without the comparison of heartbeats in the writer's script: what was lost would stay lost."""
+    """Seen failing without the comparison of heartbeats in the writer's script: what was lost stayed lost."""
     async with Writer(redis_url) as writer:
         await writer.claim(T)
         await writer.commit(Batch(T))

@@ -283,6 +283,7 @@ def test_doctor_and_verify_over_exchanges_within_reach_and_out_of_it(tmp_path: P
 
 
 def test_an_accepted_price_is_shown_although_it_tripled(tmp_path: Path) -> None:
+    """Seen failing with a collector that heeds no editor."""
     config = tmp_path / "ticker.toml"
     config.write_text(BOARDS.replace(', "upbit"', ""), encoding="utf-8")
     with Exchanges() as exchanges, Program(tmp_path, "run", config=str(config), **exchanges.settings) as program:

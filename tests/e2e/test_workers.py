@@ -46,7 +46,7 @@ def last_words(reader: ClientConnection) -> tuple[str, int | None]:
 
 
 def test_a_killed_worker_is_replaced_while_the_other_serves_and_all_are_drained(tmp_path: Path, redis_url: str) -> None:
-    """Fails when the port is not shared, nobody is started again, or the end is not told to the readers."""
+    """Seen failing with a worker that nobody starts again."""
     admin = two_ports()
     settings = {"redis__url": redis_url, "admin__port": str(admin), "server__drain_s": "0.5"}
     with Program(tmp_path, "serve", "--workers", "2", **settings) as program, contextlib.ExitStack() as stack:
@@ -79,7 +79,7 @@ def test_a_killed_worker_is_replaced_while_the_other_serves_and_all_are_drained(
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path, redis_url: str) -> None:
-    """Fails without the kernel's word to the children (prctl)."""
+    """Seen failing without the kernel's word to the children (prctl)."""
     with Program(
         tmp_path, "serve", "--workers", "2", redis__url=redis_url, admin__port=str(two_ports()), server__drain_s="0"
     ) as program:

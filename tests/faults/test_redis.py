@@ -102,7 +102,7 @@ def test_full_it_refuses_the_write_and_the_publish_with_it(tmp_path: Path, redis
 def test_of_two_collectors_one_writes_and_the_other_takes_over(
     tmp_path: Path, redis_server: RedisServer, how: signal.Signals
 ) -> None:
-    """Fails when both write, or when the lease of a killed collector does not end."""
+    """Seen failing with a claim that is always granted, and with a lease of ten seconds."""
     settings = {"redis__url": redis_server.url}
     (tmp_path / "two").mkdir()
     with Program(tmp_path, "demo", **settings) as first:
@@ -122,7 +122,7 @@ def test_of_two_collectors_one_writes_and_the_other_takes_over(
 
 
 def test_a_private_redis_that_crashes_is_started_again_and_one_told_to_stop_stops_the_program(tmp_path: Path) -> None:
-    """Fails when nobody looks after the private server."""
+    """Seen failing with a keeper that starts nothing again."""
     with Program(tmp_path, "demo", server__stale_after_s="3") as program:
         program.ready()
         until(lambda: alive(program), program)

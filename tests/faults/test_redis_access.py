@@ -79,7 +79,7 @@ def test_a_redis_that_refuses_is_complained_of_once_and_tried_again(
     repent: Callable[["redis_client.Redis"], None],
     sentence: str,
 ) -> None:
-    """Fails when a process exits, when rows stay live, when each attempt is a line, or when nobody comes back."""
+    """Seen failing with a line for each attempt: five instead of one."""
     with contextlib.ExitStack() as stack:
         admin = stack.enter_context(server(tmp_path))
         exchanges = stack.enter_context(Exchanges())
@@ -101,7 +101,7 @@ def test_a_redis_that_refuses_is_complained_of_once_and_tried_again(
 
 
 def test_a_redis_that_somebody_empties_is_filled_again_under_the_eyes_of_its_readers(tmp_path: Path) -> None:
-    """Fails when a server goes on waiting for the next revision of a board that counts from one again."""
+    """Seen failing with a server that waits for the next revision of a board that counts from one again."""
     with contextlib.ExitStack() as stack:
         admin = stack.enter_context(server(tmp_path))
         exchanges = stack.enter_context(Exchanges())
@@ -120,7 +120,7 @@ def test_a_redis_that_somebody_empties_is_filled_again_under_the_eyes_of_its_rea
 
 
 def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: Path) -> None:
-    """Fails when the program ends after the ten seconds that a Redis may be missing."""
+    """Seen failing with a program that ends when it is refused."""
     secret = tmp_path / "url"
     with server(tmp_path) as admin:
         secret.write_text(url(admin) + "\n", encoding="utf-8")
@@ -135,7 +135,7 @@ def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: 
 
 
 def test_redis_is_reached_over_tls_and_only_with_the_right_authority(tmp_path: Path) -> None:
-    """Fails when the certificate is not checked."""
+    """Seen failing with a certificate that is not checked."""
     port, folder = free_port(), certificates.make(tmp_path / "tls", "IP:127.0.0.1")
     files = {"cert-file": "own.pem", "key-file": "own.key", "ca-cert-file": "ca.pem"}
     tls = [word for key, name in files.items() for word in (f"--tls-{key}", str(folder / name))]

@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "SECURITY.md"
 
 
 async def test_the_collector_writes_the_server_reads_and_cannot_write(tmp_path: Path) -> None:
-    """Fails when a command is used that the page does not allow, or when the server's user could change a price."""
+    """Seen failing with a command that the page does not allow, and with a page that lets the server write."""
     users = re.findall(r"^user .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     (tmp_path / "users.acl").write_text("\n".join(["user default off", *users, ""]), encoding="utf-8")
     port = free_port()

@@ -34,7 +34,7 @@ def started(folder: Path, *arguments: str, **settings: str) -> "subprocess.Popen
 
 @pytest.mark.timeout(90)
 def test_no_password_is_ever_written(tmp_path: Path) -> None:
-    """Fails when an address is cut at its last `@` to be shown: a password in the query may have one."""
+    """Seen failing with an address that is cut at its last `@`: a password in the query may have one."""
     port = free_port()
     urls = [address.format(port=port) for address in ADDRESSES]
     programs = [started(tmp_path, "serve", TICKER_REDIS__URL=url) for url in urls]

@@ -83,7 +83,7 @@ def burst(port: int) -> Counter[str]:
 
 
 async def test_twenty_thousand_connects_in_a_burst_and_a_reader_goes_on(program: Program) -> None:
-    """Fails when knocks are not bounded (`handshakes_per_s` a million, say), or when a reader waits for strangers."""
+    """Seen failing without the limit of handshakes: everybody came in."""
     async with asyncio.timeout(50), connect(f"ws://127.0.0.1:{program.port}/v1/stream/krw") as client:
         knocking_on = asyncio.create_task(asyncio.to_thread(burst, program.port))
         heard: Counter[str] = Counter()
@@ -113,7 +113,7 @@ async def show_out(program: Program, start: bytes, drip: bytes) -> float:
 
 
 async def test_whoever_drips_is_shown_out_within_fifteen_seconds_on_every_path(program: Program) -> None:
-    """Fails when aiohttp keeps its own patience of an hour, or when each byte renews ours."""
+    """Seen failing with aiohttp's own patience of an hour, and with one that each byte renews."""
     async with asyncio.timeout(PATIENCE_S + 10):
         lasted = await asyncio.gather(*(show_out(program, *words) for words in SLOW.values()))
     late = {name: seconds for name, seconds in zip(SLOW, lasted, strict=True) if seconds > SHOWN_OUT_S}

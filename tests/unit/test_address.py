@@ -31,6 +31,7 @@ PROXIES = ["10.0.0.0/8", "2001:db8:ffff::/48"]
     ],
 )
 def test_a_readers_address_is_read_from_the_right_past_trusted_proxies(peer: str, forwarded: str, client: str) -> None:
+    """Seen failing with the leftmost entry."""
     assert client_of(peer, forwarded, PROXIES) == client
 
 
@@ -82,6 +83,7 @@ def test_the_public_address(settings: dict[str, Any], peer: str, url: str) -> No
     ],
 )
 def test_our_own_origin_and_listed_ones_may_listen(origin: str | None, settings: dict[str, Any], may: bool) -> None:
+    """Seen failing with every origin let in."""
     headers = FORWARDED if origin is None else FORWARDED | {"origin": origin}
     server = Server(allowed_origins=["https://friend.example/"], **settings)
     assert (origin_of(headers, "10.0.0.1", server) is not None) is may

@@ -81,7 +81,7 @@ def show(state: BoardState, report: Report | None = None, holds: list[Held] | No
 @example("premium_pct", "9" * 40)
 @given(st.sampled_from([field.name for field in msgspec.structs.fields(Row)]), odd)
 def test_a_row_with_an_odd_field_is_left_out_or_can_be_shown(name: str, value: Any) -> None:
-    """Fails when a field is not bounded: a price such as `x` would break every page of its board."""
+    """Seen failing with a price that is any text: `x` broke every page of its board."""
     line = json.dumps(msgspec.to_builtins(GOOD) | {name: value}).encode()
     state = read(BTC=line, ETH=msgspec.json.encode(Row(symbol="ETH")))
     assert state.rows["ETH"].state == "pending"
@@ -91,10 +91,26 @@ def test_a_row_with_an_odd_field_is_left_out_or_can_be_shown(name: str, value: A
     assert (update is not None) is ("BTC" in state.rows or (name, update is not None) == ("symbol", True))
 
 
+def test_a_time_that_no_calendar_has_is_left_out() -> None:
+    """Seen failing with a time that is any number: a year beyond 9999 broke the status page."""
+    report, holds = msgspec.to_builtins(REPORTED), msgspec.to_builtins(HELD)
+    for place in (report["sources"]["upbit"], *report["incidents"], *holds):
+        for name in [name for name in place if f"_{name}".endswith("_ts")]:
+            before, place[name] = place[name], 2**53
+            found = (read_as(REPORT, report), read_as(HOLDS, holds))
+            assert None in found, (name, found)
+            place[name] = before
+    assert None not in (read_as(REPORT, report), read_as(HOLDS, holds))
+
+
+def read_as(decoder: msgspec.json.Decoder[Any], told: Any) -> Any:
+    return Checked(QUIET).decoded("x", "x", decoder, json.dumps(told).encode())
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_report_with_an_odd_field_is_left_out_or_can_be_shown(data: st.DataObject) -> None:
-    """Fails when a field is not bounded: a year beyond 9999 would break the status page."""
+    """Seen failing with a price that is any text: the status page could not be written."""
     report, holds = msgspec.to_builtins(REPORTED), msgspec.to_builtins(HELD)
     premium = report["premium"]["krw"]
     places = [report["sources"]["upbit"], premium["rate"], premium, premium["abroad"], *report["incidents"], *holds]
@@ -111,7 +127,7 @@ def test_a_report_with_an_odd_field_is_left_out_or_can_be_shown(data: st.DataObj
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(["revision", "ts", "notice", "hidden", "BTC"]), st.binary(max_size=12)))
 def test_no_bytes_in_a_board_make_it_fail(fields: dict[str, bytes]) -> None:
-    """Fails when a revision that is no number ends the server."""
+    """Seen failing with a revision that is taken for a number."""
     for moving, frozen, editor in ((fields, {}, {}), ({}, fields, fields), ({}, {}, fields)):
         show(Checked(QUIET).board("krw", moving, frozen, editor))
 
@@ -127,7 +143,7 @@ def test_good_things_are_read_as_they_are() -> None:
 
 
 def test_each_kind_of_nonsense_is_said_once_and_on_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    """Fails when whoever publishes nonsense fills the log with it."""
+    """Seen failing with a line for each: whoever publishes nonsense filled the log."""
     checked = Checked(logging.getLogger("ticker.store"))
     for number in range(1000):
         checked.decoded("message", "x\ny", UPDATES, b'"\xff\n%d' % number)

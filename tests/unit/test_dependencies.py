@@ -28,7 +28,7 @@ def pins(lock: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("package", FLOORS)
 def test_no_version_with_a_known_advisory_is_locked_or_allowed(package: str) -> None:
-    """Fails when a floor in pyproject.toml is lowered, or a lock goes below it."""
+    """Seen failing with a floor of orjson lowered to 3.9.0."""
     for lock in ("requirements.lock", "requirements-dev.lock"):
         locked = re.match(r".*?==([0-9.]+)", dict(pins(lock))[package])
         assert locked
@@ -41,7 +41,7 @@ def test_no_version_with_a_known_advisory_is_locked_or_allowed(package: str) -> 
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_locked_package_has_its_hashes_and_comes_from_the_index(lock: str) -> None:
-    """Fails when a line without a hash would let pip install whatever a mirror gives."""
+    """Seen failing with a line without a hash, which would let pip install whatever a mirror gives."""
     found = pins(lock)
     assert len(found) >= 10
     assert [name for name, text in found if "--hash=sha256:" not in text] == []
@@ -51,7 +51,7 @@ def test_every_locked_package_has_its_hashes_and_comes_from_the_index(lock: str)
 
 
 def test_whatever_installs_a_lock_asks_for_its_hashes() -> None:
-    """Fails when an image or a recipe installs a lock without `--require-hashes`."""
+    """Seen failing with a recipe that installs a lock without `--require-hashes`."""
     for name in ("Dockerfile", "Makefile"):
         lines = [line for line in read(name).splitlines() if "pip" in line and "install" in line and ".lock" in line]
         assert lines

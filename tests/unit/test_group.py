@@ -15,7 +15,7 @@ def state(revision: int, *rows: Row) -> BoardState:
 
 
 def test_a_replica_that_is_behind_takes_no_price_back() -> None:
-    """Fails when whatever is read is shown: BTC would fall back to an older price."""
+    """Seen failing with whatever is read shown: BTC fell back to an older price."""
     shown = state(7, row("BTC", "2", 20), row("ETH", "2", 20), row("XRP", "2", 20))
     read = state(5, row("BTC", "1", 10), row("ETH", "3", 30))
     assert {symbol: row.price for symbol, row in merged(shown, read).items()} == {"BTC": "2", "ETH": "3", "XRP": "2"}

@@ -45,6 +45,7 @@ def shown(prices: Prices, ms: int) -> Row:
 
 
 def test_a_mad_feed_is_never_shown_while_another_exchange_has_the_coin() -> None:
+    """Seen failing with a guard that suspects nothing."""
     prices = made("alpha", "beta")
     say(prices, "alpha", BTC, 0)
     say(prices, "beta", BTC - 5000, 1)
@@ -72,6 +73,7 @@ def test_a_mad_feed_on_the_only_exchange_is_held_with_the_last_good_price_for_as
 
 
 def test_a_real_crash_on_all_exchanges_is_shown_within_three_seconds() -> None:
+    """Seen failing without the confirmation by another exchange."""
     prices = made(*NAMES)
     for i, name in enumerate(NAMES):
         say(prices, name, BTC + i * 1000, i)

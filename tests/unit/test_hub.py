@@ -325,7 +325,10 @@ async def test_past_the_most_groups_only_whole_boards_have_room() -> None:
 
 @pytest.mark.parametrize("price", ["2", "1"])
 async def test_a_flush_of_many_groups_lets_others_have_their_turn(price: str) -> None:
-    """Also when there is nothing to tell, for each price is what it was."""
+    """Also when there is nothing to tell, for each price is what it was.
+
+    Seen failing without the pauses between groups.
+    """
     hub = made()
     for wish in (("A",), ("B", "A"), ("C", "A")):
         for interval in (None, 200, 500, 1000):

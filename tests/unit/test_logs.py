@@ -30,7 +30,7 @@ any_text = st.text(st.characters(exclude_categories=())) | st.text("\n\r\x1b\x85
 
 @given(any_text)
 def test_one_event_is_one_line_of_json(message: str) -> None:
-    """Fails on a broken letter, which a request's path may hold, when it is not escaped."""
+    """Seen failing on a broken letter, which a request's path may hold, when it is not escaped."""
     line = said(JsonLines(), message, failed=True)
     assert "\n" not in line
     assert "\r" not in line
@@ -39,7 +39,7 @@ def test_one_event_is_one_line_of_json(message: str) -> None:
 
 @given(any_text)
 def test_one_event_is_one_visible_line_of_text(message: str) -> None:
-    """Fails when an escape sequence reaches the operator's terminal."""
+    """Seen failing with an escape sequence that reaches the operator's terminal."""
     line = said(formatter(Log(format="text")), message)
     assert line.isprintable()
     assert line.splitlines() == [line]
@@ -47,6 +47,7 @@ def test_one_event_is_one_visible_line_of_text(message: str) -> None:
 
 @given(any_text)
 def test_the_lines_of_a_mistake_of_ours_pass_for_no_event(message: str) -> None:
+    """Seen failing with a traceback as Python writes it."""
     first, *rest = said(formatter(Log(format="text")), message, failed=True).split("\n")
     assert " WARNING " in first
     assert rest

@@ -96,6 +96,7 @@ def test_decimals_follow_the_price_step() -> None:
 
 
 def test_a_silent_source_is_stale_and_keeps_its_price_and_time() -> None:
+    """Seen failing with a link that is fresh whatever its silence."""
     prices = made("BTC")
     tick(prices, "alpha", "100", 0)
     assert row(prices, 15_000).state == "live"
@@ -104,6 +105,7 @@ def test_a_silent_source_is_stale_and_keeps_its_price_and_time() -> None:
 
 
 def test_the_first_source_is_shown_and_the_next_takes_over_when_it_falls_silent() -> None:
+    """Seen failing with a source that is kept as long as it is fresh."""
     prices = made("BTC")
     tick(prices, "beta", "99", 0)
     assert row(prices, 0).source == "beta"
@@ -114,7 +116,10 @@ def test_the_first_source_is_shown_and_the_next_takes_over_when_it_falls_silent(
 
 
 def test_normal_silence_is_no_excuse_for_a_cut_connection() -> None:
-    """Of a venue that may be silent for minutes: silent it is live, cut it is stale after 15 s, back it is live."""
+    """Of a venue that may be silent for minutes: silent it is live, cut it is stale after 15 s, back it is live.
+
+    Seen failing with a cut link that may be silent as long as an open one.
+    """
     quiet = msgspec.structs.replace(make_exchange("alpha"), silence_s=300.0)
     prices = Prices({"krw": make_board("BTC", sources=("alpha",))}, {"alpha": quiet}, 15)
     prices.watch([make_market("alpha", "BTC")])
@@ -130,6 +135,7 @@ def test_normal_silence_is_no_excuse_for_a_cut_connection() -> None:
 
 
 def test_a_better_source_is_returned_to_only_after_a_minute_of_good_data() -> None:
+    """Seen failing with a return at once."""
     prices = made("BTC")
     tick(prices, "alpha", "100", 0)
     for ms in range(0, 200_000, 5_000):
@@ -144,6 +150,7 @@ def test_a_better_source_is_returned_to_only_after_a_minute_of_good_data() -> No
 
 
 def test_across_connections_an_older_trade_never_replaces_a_newer_one() -> None:
+    """Seen failing with older trades taken."""
     prices = made("BTC")
     tick(prices, "alpha", "100", 5_000)
     assert tick(prices, "alpha", "99", 6_000, epoch=2, ts=T + 4_000) == "older"
@@ -197,6 +204,7 @@ def test_a_market_is_absent_for_a_day_by_the_clock_that_never_jumps() -> None:
 
 
 def test_after_a_long_gap_a_price_is_stale_until_its_market_is_heard_again() -> None:
+    """Seen failing with every market current as soon as its connection is."""
     prices = made("BTC", "ETH")
     tick(prices, "alpha", "100", 0)
     prices.quotes.cut("alpha", 0, at(0))
@@ -240,6 +248,7 @@ def test_a_silent_minute_repeats_the_price_and_an_unwatched_one_is_unknown() -> 
 
 
 def test_after_a_cut_the_minutes_since_the_last_data_are_unknown() -> None:
+    """Seen failing with a cut that forgets no minute."""
     prices = made("BTC")
     prices.roll(at(0))
     tick(prices, "alpha", "100", 1_000)
@@ -338,7 +347,10 @@ def test_a_row_that_a_wrong_clock_dated_in_the_future_is_stale_until_its_market_
 
 
 def test_a_collector_that_takes_over_again_does_not_return_to_the_prices_of_its_first_time() -> None:
-    """Else every row would go back in time until its exchange speaks."""
+    """Else every row would go back in time until its exchange speaks.
+
+    Seen failing with its own prices kept however old.
+    """
     prices = made("BTC")
     tick(prices, "alpha", "100", 0)
     assert row(prices, 0).price == "100"

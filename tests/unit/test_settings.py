@@ -211,6 +211,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @trying(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.encode(errors="replace")))
 def test_no_file_raises_anything_but_a_sentence(empty: Path, text: bytes) -> None:
+    """Seen failing without the catch around the reading of TOML."""
     (empty / "x.toml").write_bytes(text)
     only_complains(str(empty / "x.toml"), {})
 
@@ -218,7 +219,10 @@ def test_no_file_raises_anything_but_a_sentence(empty: Path, text: bytes) -> Non
 @trying(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=3), section=WORDS)
 def test_no_value_of_a_setting_raises_anything_but_a_sentence(empty: Path, chosen: Any, section: str) -> None:
-    """Every setting with odd values, in a file, and under odd names of boards and exchanges."""
+    """Every setting with odd values, in a file, and under odd names of boards and exchanges.
+
+    Seen failing without the catch around what a value's type refuses.
+    """
     table: dict[str, Any] = {}
     for path, value in chosen.items():
         place = table
@@ -259,7 +263,7 @@ def quoted(text: str) -> str:
 def test_no_environment_raises_anything_but_a_sentence(
     empty: Path, chosen: dict[str, str], proxy: str, file: bool
 ) -> None:
-    """Fails when a secret's file that is not text, or whose name holds a zero, raises what is no UsageError."""
+    """Seen failing without the catch for a secret's file that is not text, or whose name holds a zero."""
     variables = {f"TICKER_{name.upper()}{'_FILE' if file else ''}": text for name, text in chosen.items()}
     (empty / "secret").write_bytes(b"\xff")
     only_complains(None, {"HTTPS_PROXY": proxy, "TICKER_REDIS__URL_FILE": "secret"} | variables)

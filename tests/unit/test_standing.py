@@ -59,7 +59,10 @@ def test_states_ticks_and_reconnects_of_each_exchange_are_told() -> None:
 def test_a_market_that_its_exchange_tells_nothing_of_is_named_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Refused on a connection that serves the others, it was `pending` without a word."""
+    """Refused on a connection that serves the others, it was `pending` without a word.
+
+    Seen failing with a line each second.
+    """
     prices, standing, _ = made()
     prices.quotes.opened("alpha", 0, 5)
     for ms in range(0, 80_000, 10_000):

@@ -118,6 +118,7 @@ ODD_LINES = st.dictionaries(
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.binary(max_size=30) | ODD_LINES, max_size=3))
 def test_no_file_raises_anything_but_a_sentence(tmp_path: Path, lines: list[bytes]) -> None:
+    """Seen failing without the catch around a line's decoding."""
     (tmp_path / "tape").write_bytes(b"\n".join(lines))
     said = ""
     try:

@@ -11,11 +11,18 @@ function follow(server, board, symbols, listener) {
   url.protocol = url.protocol.replace('http', 'ws');
   const rows = new Map();
   let failures = 0;
+  let serving; // the socket whose messages count
+  let due; // the next dial
+
+  function dialLater(pause = 0) {
+    due ??= setTimeout(dial, pause + Math.random() * Math.min(60_000, 10_000 * 2 ** failures++));
+  }
 
   function dial() {
+    due = undefined;
     const socket = new WebSocket(url);
     let seq = null; // null: what we know may be wrong until the next snapshot
-    let pause = 0;
+    let delivered = false;
     let watchdog;
     const hear = () => {
       clearTimeout(watchdog);
@@ -25,14 +32,19 @@ function follow(server, board, symbols, listener) {
     socket.onmessage = ({ data }) => {
       hear();
       const message = JSON.parse(data);
-      if (message.type === 'bye') pause = message.retry_ms;
+      if (message.type === 'bye') dialLater(message.retry_ms); // this socket goes on until the next one delivers
       if (message.type === 'snapshot') {
         failures = 0;
         seq = message.seq;
+        delivered = true;
+        if (serving !== socket) {
+          serving?.close();
+          serving = socket;
+        }
         rows.clear();
         for (const row of message.rows) rows.set(row.symbol, row);
         listener(rows);
-      } else if ((message.type === 'update' || message.type === 'heartbeat') && seq !== null) {
+      } else if ((message.type === 'update' || message.type === 'heartbeat') && socket === serving && seq !== null) {
         if (message.seq !== seq + 1) {
           seq = null; // one is missing: ask for everything
           socket.send('{"op":"snapshot"}');
@@ -46,9 +58,9 @@ function follow(server, board, symbols, listener) {
     };
     socket.onclose = ({ code }) => {
       clearTimeout(watchdog);
+      if (delivered && serving !== socket) return; // the next one has taken over
       if (NEVER_AGAIN.includes(code)) throw new Error(`the server said no: ${code}`);
-      if (code === 4029) pause = 60_000;
-      setTimeout(dial, pause + Math.random() * Math.min(60_000, 10_000 * 2 ** failures++));
+      dialLater(code === 4029 ? 60_000 : 0);
     };
   }
   dial();

@@ -45,6 +45,34 @@ async def test_after_a_gap_every_example_shows_the_price_it_missed(speaker: Spea
             await end(process)
 
 
+@pytest.mark.timeout(90)
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("name", ["python", "javascript"])
+async def test_an_example_of_a_websocket_listens_after_a_goodbye_until_the_next_server_delivers(
+    speaker: Speaker, name: str
+) -> None:
+    """Fails when it leaves at the `bye`, and when the connection before stays open."""
+    command = PROGRAMS[name]
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not here")
+    process = await asyncio.create_subprocess_exec(
+        *command, speaker.url, cwd=EXAMPLES, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL, process_group=0
+    )
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await prints(process, "1914000")
+            before = list(speaker.clients)
+            await speaker.say({"type": "bye", "reason": "restart", "retry_ms": 300})
+            await speaker.push(ETH={"price": "1900000"})
+            await prints(process, "1900000")
+            while len(speaker.clients) != 1 or list(speaker.clients) == before:  # noqa: ASYNC110 - no event tells it
+                await asyncio.sleep(0.05)
+            await speaker.push(ETH={"price": "1910000"})
+            await prints(process, "1910000")
+    finally:
+        await end(process)
+
+
 async def prints(process: Process, text: str) -> None:
     """Read what a program says until it says this."""
     assert process.stdout is not None

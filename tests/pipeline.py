@@ -5,6 +5,7 @@ Exchanges and reader are in another thread: their work is not ours.
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -36,6 +37,13 @@ class Lag:
         self.slept = 0.0
 
     async def run(self) -> None:
+        gc.freeze()  # as the program does when it starts
+        try:
+            await self._measure()
+        finally:
+            gc.unfreeze()
+
+    async def _measure(self) -> None:
         now = asyncio.get_running_loop().time
         while True:
             at, worked, waited = now(), time.thread_time(), _waited()

@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from ticker.errors import StartError, UsageError
+from ticker.reach import why_not
 from ticker.told import Feed, Row
 
 __all__ = ["Feed", "Row", "Rows", "address", "follow", "rows"]
@@ -123,7 +124,7 @@ async def _arrive(
     while True:
         if end is not None:
             wait = _pause(end, where) + jitter() * min(LONGEST_S, FIRST_S * 2 ** min(failures, 3))
-            log.warning("%s: %s; again in %.2f s", where, _sentence(end), wait)
+            log.warning("%s: %s; again in %.2f s", where, _sentence(end, where), wait)
             await asyncio.sleep(wait)
             failures += 1
         try:
@@ -183,15 +184,15 @@ def _pause(error: Exception, where: str) -> float:
     code = error.rcvd.code if isinstance(error, ConnectionClosed) and error.rcvd else 0
     status = error.response.status_code if isinstance(error, InvalidStatus) else 0
     if code in BROKEN or status in FINAL:
-        raise (UsageError if status in {400, 404} else StartError)(f"{where}: {_sentence(error)}") from None
+        raise (UsageError if status in {400, 404} else StartError)(f"{where}: {_sentence(error, where)}") from None
     asked = error.response.headers.get("Retry-After", "") if isinstance(error, InvalidStatus) else ""
     seconds = error.args[0] if isinstance(error, Bye) else float(asked) if asked.isdecimal() else 0.0
     return {4029: LONGEST_S}.get(code, min(float(seconds), 3600.0))
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, where: str) -> str:
     """Why, in a line; a refusal in the server's own words."""
     if isinstance(error, InvalidStatus):
         with suppress(*NONSENSE):
             return str(msgspec.json.decode(error.response.body or b"")["error"]["message"])[:200]
-    return f"{type(error).__name__}: {error}"[:200]
+    return "it is closing" if isinstance(error, Bye) else why_not(error, where)[:200]

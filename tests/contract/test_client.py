@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -311,3 +312,19 @@ def test_it_stays_small() -> None:
 
     with open(module.__file__, encoding="utf-8") as file:  # noqa: PTH123
         assert len(file.readlines()) <= 200
+
+
+async def test_a_server_out_of_reach_is_told_of_in_a_plain_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    async def listen() -> None:
+        async for _ in follow("http://127.0.0.1:1", "krw", jitter=lambda: 1.0):
+            pass
+
+    with caplog.at_level(logging.WARNING, "ticker"):
+        listening = asyncio.create_task(listen())
+        async with asyncio.timeout(8):
+            while not caplog.records:  # noqa: ASYNC110 - a log line is no event
+                await asyncio.sleep(0.01)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    said = "/krw?lang=ko: 127.0.0.1:1 cannot be reached (connection refused); again in 10.00 s"
+    assert caplog.records[0].getMessage().endswith(said)

@@ -157,6 +157,8 @@ class History:
         """(minute, slot) -> sample to write."""
         self._again: Iterator[tuple[tuple[int, int], int]] = iter(())
         """What else is to be written, since Redis has lost it; made on the way."""
+        self.gaps: dict[str, int] = {}
+        """Market key -> the first minute that was forgotten, for whoever fills it: taken out by them."""
 
     def open(self, key: str) -> None:
         """A market's series is made and given a slot when it is new."""
@@ -242,6 +244,7 @@ class History:
 
     def forget(self, key: str, minute: int) -> None:
         """Of this minute and all later ones nothing is known of a market: nobody watched it."""
+        self.gaps[key] = min(minute, self.gaps.get(key, minute))
         for later in self.series(key).rewind(minute - MINUTE):
             self._pending[later, self.slots[key]] = 0
 

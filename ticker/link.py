@@ -54,6 +54,10 @@ class Link:
         elif self._lead is None or lead > self._lead:
             self._lead = lead
 
+    def undated(self) -> None:
+        """Our clock was set: what was told of it counts no more."""
+        self._lead = self._led = None
+
     @property
     def open(self) -> bool:
         """A socket is open, whether it delivers or not."""

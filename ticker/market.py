@@ -77,7 +77,7 @@ class Prices:
         quote = self.quotes.heard(exchange, tick.symbol, tick.quote)
         if quote is None:
             return "unknown"
-        if now.wall >= self._minute + MINUTE:
+        if not self._minute <= now.wall < self._minute + MINUTE:
             self.roll(now)
         quote.link.epoch = epoch
         quote.link.delivered(now)

@@ -88,6 +88,10 @@ class Quotes:
         """By the symbol the exchange uses, which a rename makes differ from ours."""
         self._coins: dict[str, list[Quote]] = {}
         self._minute = 0
+        self._rolled: Instant | None = None
+        """When it was last looked whether a minute has ended."""
+        self._since = 0
+        """The minute from which on our clock has not been set."""
 
     def __iter__(self) -> Iterator[Quote]:
         return iter(self._quotes.values())
@@ -157,9 +161,21 @@ class Quotes:
         for exchange, shard in [link for link in self.links if link[0] in exchanges]:
             self.cut(exchange, shard, now)
 
+    def _clock_was_set(self, minute: int) -> None:
+        """What was watched by a clock that no exchange agreed with is dated wrong: candles tell it anew."""
+        offsets = sorted(offset for link in self.links.values() if (offset := link.clock_offset) is not None)
+        if offsets and abs(offsets[len(offsets) // 2]) >= MINUTE:
+            self.history.rewind(self._since - MINUTE)
+        for link in self.links.values():
+            link.undated()
+        self._since = minute
+
     def roll(self, now: Instant) -> bool:
         """Whether a minute has ended: silent markets keep their price into it, unwatched ones do not know it."""
         minute, before = minute_of(now.wall), self._minute
+        last, self._rolled = self._rolled or now, now
+        if not before or abs(now.wall - last.wall - (now.mono - last.mono)) >= MINUTE:
+            self._clock_was_set(minute)
         if minute == before:
             return False
         ended, self._minute = minute - MINUTE, minute

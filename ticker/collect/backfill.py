@@ -93,7 +93,8 @@ class Backfill:
         if oldest < self._oldest:
             self._known.clear()  # the clock was set back
         self._oldest = oldest
-        first = max(oldest, self._known.get(key, 0))
+        known = self._known.get(key, 0)
+        first = max(oldest, min(known, self.prices.history.gaps.pop(key, known)))
         if first == oldest and not series.get(oldest):
             return quote, oldest, oldest + MINUTE
         while first <= last and series.get(first):

@@ -38,6 +38,7 @@ def python(folder: Path, package: str, *arguments: str) -> subprocess.CompletedP
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("target", ["head", "websocket"])
 def test_no_bytes_of_a_stranger_raise_anything(target: str, tmp_path: Path) -> None:
+    """Seen failing with a frame that does not inflate uncaught, and with a head read as ASCII."""
     found = tmp_path / "found"
     found.mkdir()
     kept = HERE / "corpus" / target
@@ -51,6 +52,7 @@ def test_no_bytes_of_a_stranger_raise_anything(target: str, tmp_path: Path) -> N
 
 @pytest.mark.timeout(300)
 def test_no_documented_request_however_odd_is_answered_by_a_failure_of_ours(tmp_path: Path) -> None:
+    """Seen failing with a number of a query that nobody looks at before it is read."""
     with Program(tmp_path, "demo", "--frozen") as program:
         program.ready()
         checks = ("--checks", "not_a_server_error", "--max-examples", "60", "--phases", "examples,coverage,fuzzing")

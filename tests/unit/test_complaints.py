@@ -38,6 +38,7 @@ class Told:
 
 
 def test_a_failure_that_lasts_is_told_at_once_after_a_minute_and_every_ten(caplog: pytest.LogCaptureFixture) -> None:
+    """Seen failing with a line each minute."""
     assert Told(caplog).failing(0, 1300) == [
         (0, "upbit: no way"),
         (60, "upbit: no way, 6 times in 60 s"),

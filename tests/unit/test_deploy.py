@@ -172,6 +172,7 @@ def test_systemd_knows_every_line_of_the_unit(tmp_path: Path) -> None:
 
 
 def test_the_image_runs_as_nobody_in_particular_and_asks_itself_whether_it_lives() -> None:
+    """Seen failing with an image that runs as root."""
     assert re.search(r"^USER 10001$", DOCKERFILE, re.MULTILINE)
     assert re.search(r"^HEALTHCHECK ", DOCKERFILE, re.MULTILINE)
     assert "TICKER_ADMIN__PORT', '9100'" in DOCKERFILE

@@ -32,6 +32,7 @@ UNTRUSTED.verify_message = "self-signed certificate"
     ],
 )
 def test_what_cannot_be_reached_says_where_and_why(error: OSError, sentence: str) -> None:
+    """Seen failing with the library's own words."""
     assert why_not(error, URL) == f"api.example.com:443 cannot be reached ({sentence})"
     assert why_not(error, URL, "http://10.0.0.2:3128") == (
         f"api.example.com:443 cannot be reached through 10.0.0.2:3128 ({sentence})"

@@ -28,6 +28,7 @@ async def test_readers_by_origin_and_refusals_by_code() -> None:
 
 
 async def test_connections_without_a_file_are_counted_whether_they_are_told_why_or_not() -> None:
+    """Seen failing with a count of those who are told alone."""
     async with serving() as node:
         node.door.room = Room(0, 1 << 30)
         async with connect(f"{node.ws}/krw") as client:

@@ -149,6 +149,16 @@ def test_a_stop_that_reaches_the_private_redis_as_well_is_no_second_one(tmp_path
         assert program.process.wait(10) == 0
 
 
+def test_at_a_terminal_nobody_waits_for_readers_to_be_elsewhere(tmp_path: Path) -> None:
+    """Fails when Ctrl-C serves them on as SIGTERM does: for most of a minute here."""
+    with Program(tmp_path, "demo", "--frozen", server__drain_s="60") as program:
+        program.ready()
+        with connect(f"ws://127.0.0.1:{program.port}/v1/stream") as reader:
+            program.process.send_signal(signal.SIGINT)
+            assert any('"bye"' in str(message) for message in reader)
+            assert program.process.wait(15) == 0
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_private_redis_is_never_left_behind(tmp_path: Path, how: signal.Signals) -> None:
     """Seen failing without the kernel's word to the child (prctl)."""

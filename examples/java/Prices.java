@@ -14,8 +14,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -32,53 +34,97 @@ public class Prices {
         return thread;
     });
 
-    public static void main(String[] args) throws InterruptedException {
+    public static void main(String[] args) {
         String url = args.length > 0 ? args[0] : "http://127.0.0.1:8080";
         String board = args.length > 1 ? args[1] : "krw";
-        for (int failures = 0; ; failures++) {
-            Subscription subscription = new Subscription();
-            try {
-                subscription.read(URI.create(url + "/v1/events/" + board));
+        URI address = URI.create(url + "/v1/events/" + board);
+        for (Subscription here = arrive(address, 0, false); ; ) {
+            try (Subscription current = here) {
+                current.follow(address);
             } catch (IOException lost) {
                 System.err.println(lost.getMessage());
             }
-            if (subscription.refused) System.exit(1);
-            if (subscription.worked) failures = 0;
-            long most = Math.min(60_000, 10_000L << Math.min(failures, 3)); // doubling to a minute, a random part of it
-            Thread.sleep(subscription.pause + ThreadLocalRandom.current().nextLong(most));
+            here = here.next == null ? arrive(address, 0, true) : here.next.join();
+        }
+    }
+
+    /** The next subscription with its snapshot; after the end of another, as late as is asked and fair. */
+    static Subscription arrive(URI address, long pause, boolean again) {
+        for (long most = 10_000; ; again = true) { // doubling to a minute, and a random part of it
+            if (again) {
+                sleep(pause + ThreadLocalRandom.current().nextLong(most));
+                most = Math.min(60_000, 2 * most);
+            }
+            Subscription found = new Subscription();
+            try {
+                found.open(address);
+                return found;
+            } catch (IOException lost) {
+                System.err.println(lost.getMessage());
+                found.close();
+            }
+            if (found.refused) System.exit(1);
+            pause = found.pause;
+        }
+    }
+
+    static void sleep(long milliseconds) {
+        try {
+            Thread.sleep(milliseconds);
+        } catch (InterruptedException asked) {
+            System.exit(1);
         }
     }
 
     /** One connection, from its opening to its end. */
-    static class Subscription {
+    static class Subscription implements AutoCloseable {
         final Map<String, Map<String, String>> rows = new LinkedHashMap<>();
         volatile long heard = System.nanoTime();
-        boolean worked;
+        InputStream body = InputStream.nullInputStream();
+        BufferedReader lines;
+        ScheduledFuture<?> watchdog;
+        String snapshot;
+        CompletableFuture<Subscription> next; // on its way since this one's server said bye
         boolean refused;
         long pause;
         long seq;
 
-        void read(URI address) throws IOException, InterruptedException {
-            HttpResponse<InputStream> answer =
-                    HTTP.send(HttpRequest.newBuilder(address).build(), HttpResponse.BodyHandlers.ofInputStream());
-            var watchdog = CLOCK.scheduleWithFixedDelay(() -> closeWhenSilent(answer.body()), 1, 1, TimeUnit.SECONDS);
-            try (var lines = new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8))) {
-                if (answer.statusCode() != 200) {
-                    pause = 1000 * answer.headers().firstValueAsLong("Retry-After").orElse(0);
-                    refused = answer.statusCode() < 500 && answer.statusCode() != 429;
-                    throw new IOException("HTTP " + answer.statusCode() + " " + lines.readLine());
-                }
-                for (String line; (line = lines.readLine()) != null; ) {
-                    heard = System.nanoTime();
-                    if (line.startsWith("data: ")) take(line.substring(6));
-                }
-            } finally {
-                watchdog.cancel(false);
+        void open(URI address) throws IOException {
+            HttpResponse<InputStream> answer;
+            try {
+                answer = HTTP.send(HttpRequest.newBuilder(address).build(), HttpResponse.BodyHandlers.ofInputStream());
+            } catch (InterruptedException asked) {
+                throw new IOException(asked);
             }
+            body = answer.body();
+            lines = new BufferedReader(new InputStreamReader(body, StandardCharsets.UTF_8));
+            watchdog = CLOCK.scheduleWithFixedDelay(this::closeWhenSilent, 1, 1, TimeUnit.SECONDS);
+            if (answer.statusCode() != 200) {
+                pause = 1000 * answer.headers().firstValueAsLong("Retry-After").orElse(0);
+                refused = answer.statusCode() < 500 && answer.statusCode() != 429;
+                throw new IOException("HTTP " + answer.statusCode() + " " + lines.readLine());
+            }
+            do {
+                snapshot = message();
+            } while (!"snapshot".equals(fields(ROW.matcher(snapshot).replaceAll("0")).get("type")));
         }
 
-        void closeWhenSilent(InputStream body) {
-            if (System.nanoTime() - heard < SILENCE_NS) return;
+        /** Waits for the next message. */
+        String message() throws IOException {
+            for (String line; (line = lines.readLine()) != null; ) {
+                heard = System.nanoTime();
+                if (line.startsWith("data: ")) return line.substring(6);
+            }
+            throw new IOException("the connection ended");
+        }
+
+        void follow(URI address) throws IOException {
+            for (String message = snapshot; ; message = message()) take(message, address);
+        }
+
+        @Override
+        public void close() {
+            if (watchdog != null) watchdog.cancel(false);
             try {
                 body.close();
             } catch (IOException ignored) {
@@ -86,17 +132,24 @@ public class Prices {
             }
         }
 
-        void take(String message) throws IOException {
+        void closeWhenSilent() {
+            if (System.nanoTime() - heard >= SILENCE_NS) close();
+        }
+
+        void take(String message, URI address) throws IOException {
             Map<String, String> head = fields(ROW.matcher(message).replaceAll("0"));
             switch (head.getOrDefault("type", "")) {
                 case "bye" -> {
-                    pause = Long.parseLong(head.getOrDefault("retry_ms", "0"));
-                    throw new IOException("the server said bye");
+                    if (next != null) return;
+                    long wait = Long.parseLong(head.getOrDefault("retry_ms", "0"));
+                    // This connection goes on bringing news until the next one has told everything.
+                    next = CompletableFuture.supplyAsync(() -> arrive(address, wait, true));
+                    next.thenRun(this::close);
+                    return;
                 }
                 case "snapshot" -> {
                     rows.clear();
                     seq = Long.parseLong(head.get("seq"));
-                    worked = true;
                 }
                 case "update", "heartbeat" -> {
                     // A new connection begins with a snapshot, which is how what is missing comes back.

@@ -47,7 +47,7 @@ async def test_after_a_gap_every_example_shows_the_price_it_missed(speaker: Spea
 
 @pytest.mark.timeout(90)
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.parametrize("name", ["python", "javascript", "go"])
+@pytest.mark.parametrize("name", ["python", "javascript", "go", "java"])
 async def test_an_example_listens_after_a_goodbye_until_the_next_server_delivers(speaker: Speaker, name: str) -> None:
     """Fails when it leaves at the `bye`, and when the connection before stays open."""
     command = PROGRAMS[name]

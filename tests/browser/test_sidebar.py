@@ -345,7 +345,7 @@ cell => {
 async def test_a_price_that_moves_is_tinted_never_faded_and_can_be_read(
     tab: Page, speaker: Speaker, theme: str
 ) -> None:
-    """Fails with a flash of opacity: in a still it looks like an old price."""
+    """Seen failing with a flash of opacity: in a still it looks like an old price."""
     await tab.goto(f"{speaker.url}/embed/article?interval=200&theme={theme}")
     await until(lambda: len(speaker.clients) == 1)
     await tab.wait_for_timeout(300)

@@ -48,7 +48,7 @@ def test_more_markets_than_a_connection_carries_are_spread() -> None:
 
 
 async def test_a_venue_that_comes_back_is_well_again(caplog: pytest.LogCaptureFixture) -> None:
-    """Fails when each of many failures is told, or the end of them is not."""
+    """Seen failing with each of many failures told, and without a word about their end."""
     caplog.set_level(logging.INFO, "ticker")
     async with staged(["upbit"]) as (stage,):
         stage.venue.faults.reject = 503

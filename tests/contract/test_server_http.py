@@ -207,7 +207,7 @@ async def test_an_error_is_an_object_with_its_code(
 async def test_a_reader_is_told_in_a_page_that_there_are_no_prices(
     node: Node, session: aiohttp.ClientSession, path: str, status: int, sentence: str
 ) -> None:
-    """Fails when an iframe shows a program's error object to readers."""
+    """Seen failing with a program's error object in the iframe."""
     async with session.get(node.url + path, headers={"Accept": "text/html,*/*;q=0.8"}) as answer:
         assert (answer.status, answer.content_type) == (status, "text/html")
         assert sentence in await answer.text()

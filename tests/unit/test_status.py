@@ -60,7 +60,7 @@ def test_what_an_editor_hides_is_not_counted() -> None:
 
 
 def test_no_exchange_is_live_while_the_collector_is_silent() -> None:
-    """Fails when what the collector said before it died is told as if it were so now."""
+    """Seen failing with what the collector said before it died."""
     silent = msgspec.structs.replace(FINE, silent=True)
     assert [(one["source"], one["state"]) for one in tell(board(), silent)["exchanges"]] == [
         ("upbit", "stale"),

@@ -1,6 +1,5 @@
 """I/O: the commands for operators and editors: `board`, `watch`, `verify`, `doctor`."""
 
-import asyncio
 import contextlib
 import getpass
 import logging
@@ -16,19 +15,16 @@ from rich.console import Console
 from ticker import clock
 from ticker.errors import StartError, UsageError
 from ticker.logs import printable
-from ticker.model import LANGUAGES, Board, Held
+from ticker.model import LANGUAGES, Board
 from ticker.serve.address import local_url
 from ticker.settings import Settings, exchanges_of
 from ticker.start import config_option, settings_of, start
 from ticker.store import FAILURES, Editor, Reader
 from ticker.store.editor import Command
-from ticker.tools import doctor, place, verify, watch
+from ticker.tools import doctor, holds, place, verify, watch
 from ticker.tools.place import Place
 
 LONGEST_NOTICE: Final = 200
-ANSWER_MS: Final = 4000
-"""How long the collector may take to say what became of a held price: it looks for 3 s, and writes each second."""
-POLL_S: Final = 0.1
 Find: TypeAlias = Callable[[], tuple[Place, Board]]
 """Looks for the board of a command when it is carried out, not when its help is read."""
 
@@ -123,31 +119,15 @@ async def _accept(where: Place, shown: Board, symbol: str) -> None:
     """Believe it, and wait for the collector to say what became of it: it may have come back meanwhile."""
     with _asking():
         async with Reader(where.url) as reader:
-            held = [hold for hold in await reader.holds() if hold.symbol == symbol and hold.source in shown.sources]
-            waiting = {_key(hold) for hold in held if hold.released_ts is None}
+            waiting = await holds.waiting(reader, shown, symbol)
             if not waiting:
                 raise StartError(f"board {shown.name}: no price of {symbol} is held")
             who = await _edit(where, shown, "accept", f"{symbol}/{shown.quote}")
-            decided = await _decided(reader, waiting)
+            decided = await holds.decided(reader, waiting)
     if decided is None:
         raise StartError(f"board {shown.name}: {symbol} is still held: no collector answered; see `ticker doctor`")
     said = ", ".join(printable(f"{hold.outcome}: {hold.price} of {hold.source}") for hold in decided) or "gone"
     click.echo(f"board {shown.name}: the held price of {symbol} is {said} (by {who})")
-
-
-async def _decided(reader: Reader, waiting: set[tuple[object, ...]]) -> list[Held] | None:
-    """These holds, as soon as none of them waits any more; None when they still do."""
-    until = clock.now().mono + ANSWER_MS
-    while clock.now().mono < until:
-        found = [hold for hold in await reader.holds() if _key(hold) in waiting]
-        if all(hold.released_ts is not None for hold in found):
-            return found
-        await asyncio.sleep(POLL_S)
-    return None
-
-
-def _key(hold: Held) -> tuple[object, ...]:
-    return hold.ts, hold.source, hold.symbol
 
 
 async def _write(where: Place, shown: Board, command: Command, value: str, done: str) -> None:

@@ -231,10 +231,12 @@ class History:
         slot, series = self.slots[key], self._series.setdefault(key, Series())
         places = ((first + number * MINUTE, slot) for number in itertools.count())
         read = [0 if place in self._pending else sample for place, sample in zip(places, samples, strict=False)]
-        for minute, sample in series.known():
-            at = (minute - first) // MINUTE
-            if not (0 <= at < len(read) and read[at]):
-                self._pending.setdefault((minute, slot), sample)
+        there = {first + number * MINUTE for number, sample in enumerate(read) if sample}
+        here = {(minute, slot): sample for minute, sample in series.known() if minute not in there}
+        if len(self._pending) + len(here) > MOST:
+            self.rewrite()
+        else:
+            self._pending = here | self._pending
         series.merge(first, read)
 
     def rewind(self, minute: int) -> None:

@@ -2,13 +2,17 @@
 
 import asyncio
 import itertools
+from decimal import Decimal
 
 import pytest
 
+from ticker.history import History, minute_of, pack, unpack
+from ticker.model import MINUTE
 from ticker.store import Editor, Emptied, Reader, Writer
 from ticker.store.connection import PREFIX
 from ticker.store.writer import Batch
 
+D = Decimal
 T = 1_790_000_040_000
 
 
@@ -55,3 +59,33 @@ async def test_a_replica_that_took_over_without_the_last_batches_is_told_everyth
         assert await writer.claim(T) == "kept"
         await writer.commit(Batch(T - 5000))  # the clock was set back: nothing is lost
         await writer.commit(Batch(T - 4000))
+
+
+async def test_a_minute_that_nobody_watched_to_its_end_is_known_to_no_successor(redis_url: str) -> None:
+    """Seen failing in a soak: the second successor within a minute took the first one's cut minute for a whole one."""
+    minute = minute_of(T)
+    async with Writer(redis_url) as writer:
+        await writer.claim(minute)
+        await writer.commit(Batch(minute - MINUTE, samples={(minute - MINUTE, 0): pack(D(1))}, slots={"a:X/KRW": 0}))
+        await writer.commit(Batch(minute + 30_000, samples={(minute, 0): pack(D(2))}, slots={"a:X/KRW": 0}))
+        await writer.release()
+    for second in (40, 70):
+        history = History()
+        async with Writer(redis_url) as writer:
+            now = minute + second * 1000
+            assert await writer.claim(now) == "held"
+            await writer.load(history, now)
+            known = [unpack(history.series("a:X/KRW").get(at)) for at in (minute - MINUTE, minute)]
+            assert known == [1, None]
+            await writer.commit(Batch(now, samples=history.take(), slots=history.slots))
+            await writer.release()
+
+
+async def test_an_emptied_redis_is_left_to_the_collector_that_knows_more(redis_url: str) -> None:
+    async with Writer(redis_url) as worked, Writer(redis_url) as stood_by:
+        assert await worked.claim(T) == "empty"
+        assert await stood_by.claim(T, heir=False) == "taken"
+        await worked._redis.flushall()
+        assert await stood_by.claim(T, heir=False) == "lost"
+        assert await worked.claim(T) == "empty"
+        assert await stood_by.claim(T) == "taken"

@@ -18,6 +18,8 @@ SYMBOLS = ("BTC", "ETH", "XRP", "ADA", "LINK")
 LEASE_S = 4.0
 TAKEOVER_S = 5.0
 RELEASED_S = 2.0
+ALONE_S = 1.0
+LEASE = "ticker:v1:lease"
 AT_WORK = "another collector is at work"
 
 
@@ -117,6 +119,29 @@ def test_taking_turns_neither_brings_back_what_it_could_not_write_in_its_last_tu
         until(pair.watcher.current, pair.collectors[0], 10)
         pair.stage.do(link.thaw() if turn < 2 else link.forget())
         until(lambda at=turn: said(pair.collectors[at % 2]).count(AT_WORK) > at // 2 + at % 2, pair.collectors[0])
+    assert pair.watcher.faults == []
+
+
+def test_an_emptied_redis_is_filled_by_the_collector_that_worked_last(pair: Pair) -> None:
+    """Seen failing with a claim for whoever comes first: rows of its own last turn came back, a minute old."""
+    for link in pair.links[0], pair.links[1]:  # the second one has worked too, and knows prices of then
+        fence = pair.fence()
+        pair.stage.do(link.freeze())
+        until(lambda before=fence: pair.fence() > before, pair.collectors[0])
+        pair.stage.do(link.thaw())
+        until(pair.watcher.current, pair.collectors[0], 10)
+    until(lambda: said(pair.collectors[1]).count(AT_WORK) == 2, pair.collectors[1])
+    holder = pair.redis.admin.get(LEASE)
+    pair.redis.kill()
+    until(lambda: "standing by: redis" in said(pair.collectors[0])[-400:], pair.collectors[0])
+    pair.stage.do(pair.links[0].freeze())
+    pair.redis.start()
+    back = time.monotonic()
+    until(lambda: pair.fence() > 0 or time.monotonic() - back > ALONE_S)  # it sees its Redis a little later
+    pair.stage.do(pair.links[0].forget())
+    until(lambda: pair.fence() > 0, pair.collectors[0])
+    assert pair.redis.admin.get(LEASE) == holder
+    until(pair.watcher.current, pair.collectors[0], 10)
     assert pair.watcher.faults == []
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Coroutine
 from typing import Final
 
@@ -13,6 +14,8 @@ log = logging.getLogger(__name__)
 
 STANDBY_S: Final = 0.5
 """How often a collector that stands by asks for the lease, which lasts four seconds: five are promised."""
+HEIR_S: Final = 3.0
+"""How long whoever has seen another at work leaves it a Redis that came back empty."""
 PATIENCE_MS: Final = LEASE_MS - 1500
 """Without a written batch for this long the sockets are dropped; closing them takes a second at most."""
 
@@ -34,17 +37,19 @@ class Lease:
 
     async def take(self, read: Callable[[Claim], Coroutine[None, None, None]]) -> None:
         """Wait for it, then `read` what the last collector left, however long it takes."""
-        standing_by = False
+        replaced, lost_at = False, math.inf
         while True:
+            now = self._clock()
             try:
-                claim = await self._store.claim(self._clock().wall)
-                if claim != "taken":
+                heir = not replaced or now.mono - lost_at > HEIR_S * 1000
+                claim = await self._store.claim(now.wall, heir=heir)
+                if claim not in {"taken", "lost"}:
                     await read(claim)
                     self.kept(self._clock().mono)
                     return
-                if not standing_by:
+                if not replaced:
                     log.info("another collector is at work: standing by")
-                standing_by = True
+                replaced, lost_at = True, min(lost_at, now.mono) if claim == "lost" else math.inf
             except FAILURES as error:
                 self._failed(error)
             await asyncio.sleep(STANDBY_S)

@@ -233,6 +233,20 @@ def merged(before: BoardState, now: BoardState) -> dict[str, Row]:
     return before.rows | {symbol: now.rows[symbol] for symbol in newer}
 
 
+def onward(before: Row | None, row: Row) -> Row:
+    """A row that follows another: a collector that knows less than the last one takes no price back.
+
+    A live row counts whatever its time: its exchange has just spoken.
+    """
+    if before is None or before.price is None or row.state == "live":
+        return row
+    if row.price is None:
+        return stale(before)
+    if row.source == before.source and newest(row) < newest(before):
+        return msgspec.structs.replace(before, state=row.state, reason=row.reason)
+    return row
+
+
 def newest(row: Row | None) -> int:
     """When a row's price arrived."""
     return (row.received_ts or 0) if row else 0

@@ -11,7 +11,7 @@ from typing import Final
 
 from ticker.model import Board, BoardState, Row
 from ticker.serve.audience import Audience
-from ticker.serve.group import Group, differing, merged, redecided, stale
+from ticker.serve.group import Group, differing, merged, onward, redecided, stale
 from ticker.serve.message import Message
 from ticker.serve.timing import FLUSH_SECONDS, note_delays
 from ticker.settings import Server
@@ -64,6 +64,8 @@ class Hub(Audience):
         """A board was read as a whole; what Redis has lost meanwhile stays as it was."""
         before = self.boards.get(name)
         rows = merged(before, state) if before else state.rows
+        if before and not state.frozen:
+            rows = {symbol: onward(before.rows.get(symbol), row) for symbol, row in rows.items()}
         known = self.configured[name].names
         state.rows = {symbol: self._seen(row) for symbol, row in rows.items() if symbol in known}
         self.boards[name] = state
@@ -79,7 +81,9 @@ class Hub(Audience):
         state = self.boards[name]
         state.revision, state.ts = revision, ts
         known = self.configured[name].names
-        changed = {row.symbol: self._seen(row) for row in rows if row.symbol in known}
+        changed = {
+            row.symbol: self._seen(onward(state.rows.get(row.symbol), row)) for row in rows if row.symbol in known
+        }
         state.rows.update(changed)
         self._changed(name, set(changed))
 

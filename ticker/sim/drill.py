@@ -32,7 +32,6 @@ PRICES: Final = {
         ("SHIB", "0.0213", 4),
     )
 }
-NOTHING: Final = {symbol: msgspec.structs.asdict(Row(symbol)) for symbol in PRICES}
 BOARD: Final = Board(
     name="drill",
     quote="KRW",
@@ -53,7 +52,12 @@ class Stage:
         self._hub = hub
         self._clock = clock
         self._leaving: list[Reader] = []
-        hub.replace(BOARD.name, BoardState(1, clock().wall, {symbol: Row(symbol) for symbol in PRICES}))
+        self.begin()
+
+    def begin(self) -> None:
+        """A board of which nothing was known before."""
+        self._hub.boards.pop(BOARD.name, None)
+        self._hub.replace(BOARD.name, BoardState(1, self._clock().wall, {symbol: Row(symbol) for symbol in PRICES}))
 
     def trade(self, **changes: Change) -> None:
         """New prices, by symbol, and what changes with them."""
@@ -155,7 +159,7 @@ STEPS: Final = (
     Step("close 1012 of whoever has not left", Stage.close_the_rest, LONG_S),
     Step("bye, close 1013, full: come back after retry_ms", lambda on: on.close(1013, "full", RETRY_MS), LONG_S),
     Step("close 4008, too slow: come back", lambda on: on.close(4008, "too slow"), LONG_S),
-    Step("pending: price, ref, ts and source are null", lambda on: on.mark(**NOTHING)),
+    Step("pending: a snapshot in which price, ref, ts and source are null", Stage.begin),
 )
 
 

@@ -80,6 +80,7 @@ local p = 'ticker:v1:'
 local holder = redis.call('GET', p .. 'lease')
 if holder and holder ~= ARGV[2] then return false end
 local stored = redis.call('GET', p .. 'fence')
+if not stored and ARGV[5] == '' then return 'lost' end
 local before = tonumber(stored) or 0
 if not (before < 2 ^ 52) then before = 0 end  -- no collector's number
 local fence = string.format('%d', math.max(before + 1, tonumber(ARGV[1])))
@@ -109,8 +110,12 @@ AT_ONCE: Final = 100
 """Minutes that are read from Redis together."""
 
 
-Claim: TypeAlias = Literal["taken", "held", "kept", "empty"]
-"""Another collector has the lease; we have it; nobody else had it since we did; we have it and Redis holds nothing."""
+Claim: TypeAlias = Literal["taken", "lost", "held", "kept", "empty"]
+"""What became of a claim.
+
+`taken`: another collector has the lease. `lost`: nobody has it, and Redis holds nothing. Else the lease is ours:
+`held` after somebody else, `kept` where nobody else had it meanwhile, `empty` where Redis holds nothing.
+"""
 
 
 class Emptied(Exception):
@@ -152,19 +157,24 @@ class Writer(Connection):
         self._taken = 0
         """The time of the last batch that Redis has surely taken."""
 
-    async def claim(self, now: int) -> Claim:
+    async def claim(self, now: int, *, heir: bool = True) -> Claim:
         """Try to become the one collector that may write; the lease lasts four seconds from each batch on.
 
+        Who is no `heir` leaves a Redis that holds nothing to the collector that wrote last, which knows more.
         The fence only ever grows, also where Redis was emptied and the clock set back.
         """
         try:
-            answer = await self._claim(args=[max(now, int(self._fence or 0) + 1), self._name, LEASE_MS, self._fence])
+            answer = await self._claim(
+                args=[max(now, int(self._fence or 0) + 1), self._name, LEASE_MS, self._fence, "heir" if heir else ""]
+            )
         except ResponseError as error:
             if await self._make_way(error, Batch(now)):
-                return await self.claim(now)
+                return await self.claim(now, heir=heir)
             raise
         if answer is None:
             return "taken"
+        if answer == b"lost":
+            return "lost"
         self._fence, existed, kept = answer
         self._slots_written = 0
         return "kept" if kept else "held" if existed else "empty"
@@ -179,15 +189,16 @@ class Writer(Connection):
         slots = await self._checked.asked(SLOTS, self._redis.hgetall(SLOTS))
         history.adopt(self._checked.slots(slots or {}))
         answer = await self._checked.asked(HEARTBEAT, self._redis.get(HEARTBEAT))
-        beat = self._checked.decoded("key", HEARTBEAT, TIMES, answer) or now  # its minute was cut short: not trusted
+        beat = self._checked.decoded("key", HEARTBEAT, TIMES, answer) or now
         first = minute_of(now) - (LENGTH - 1) * MINUTE
-        keys = [f"{PREFIX}minute:{at}" for at in range(first, max(first + MINUTE, minute_of(min(beat, now))), MINUTE)]
+        keys = [f"{PREFIX}minute:{at}" for at in range(first, minute_of(now) + MINUTE, MINUTE)]
         minutes: list[array[int]] = []
         for at in range(0, len(keys), AT_ONCE):
             packed = await self._redis.mget(keys[at : at + AT_ONCE])
             minutes += [unpack_minute(raw(minute or b"")) for minute in packed]
         for key, slot in history.slots.items():
             history.load(key, first, [minute[slot] if slot < len(minute) else 0 for minute in minutes])
+            history.forget(key, minute_of(min(beat, now)))  # nobody watched that minute to its end
             await asyncio.sleep(0)
 
     async def board(self, name: str) -> BoardState:

@@ -28,8 +28,8 @@ STALE_S = 3.0
 class Lag:
     """How long one turn of the event loop took at most: seconds of work, and seconds asleep in some call.
 
-    Both leave out the time in which the machine had no core for us, or this would measure our neighbours. What is left
-    of it among the seconds asleep is waiting for Python's one lock, which the exchanges' thread holds at times.
+    Both leave out the time in which the machine had no core for us, or this would measure our neighbours: for none of
+    our threads, for another one may hold Python's one lock as it waits.
     """
 
     def __init__(self) -> None:
@@ -46,19 +46,20 @@ class Lag:
     async def _measure(self) -> None:
         now = asyncio.get_running_loop().time
         while True:
-            at, worked, waited = now(), time.thread_time(), _waited()
+            at, worked, waited = now(), time.thread_time(), starved()
             await asyncio.sleep(STEP_S)
             turn = time.thread_time() - worked
             self.worked = max(self.worked, turn)
-            self.slept = max(self.slept, now() - at - STEP_S - turn - (_waited() - waited))
+            self.slept = max(self.slept, now() - at - STEP_S - turn - (starved() - waited))
 
 
-def _waited() -> float:
-    """Seconds this thread was ready to run and had no core, ever."""
-    try:
-        return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
-    except OSError:
-        return 0.0
+def starved() -> float:
+    """Seconds in which threads of this process were ready to run and had no core, ever."""
+    waited = 0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+            waited += int(path.read_text(encoding="ascii").split()[1])
+    return waited / 1e9
 
 
 class Pipeline:

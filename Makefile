@@ -28,7 +28,7 @@ test: setup test-system check ## Everything: unit, contract, end to end, browser
 	$(BIN)/pytest -q tests/e2e tests/browser
 
 test-faults: setup test-system ## Every fault the program promises to survive
-	@ls tests/faults/test_*.py | xargs -P 4 -n 1 $(BIN)/pytest -q
+	@ls -r tests/faults/test_*.py | xargs -P 4 -n 1 $(BIN)/pytest -q
 
 soak: setup test-system ## Two hours of random faults under 2,000 readers (SOAK_S=7200 SOAK_SEED=)
 	@PYTHONPATH=. $(BIN)/python -m bench.soak

@@ -3,7 +3,7 @@
 Three rules:
 1. A sample is the last price of its minute. A silent minute repeats the one before it: that is knowledge, not a guess.
 2. A minute nobody watched is unknown (0) until minute candles fill it. Unknown is never carried over.
-3. A price is packed into 64 bits as mantissa * 32 + fraction digits: exact to 17 digits, ordered by nothing.
+3. It is kept as `sample.pack` makes it: digit for digit.
 """
 
 import itertools
@@ -13,31 +13,13 @@ from decimal import Decimal
 from itertools import islice
 from typing import Final
 
-from ticker import money
 from ticker.model import DAY, MINUTE
+from ticker.sample import pack
 
 LENGTH: Final = 1560
 """Minutes kept: 24 hours, and two more so that a clock set an hour back, or ahead and back, finds its reference."""
 MOST: Final = 5000
 """Samples in one batch: more would hold the event loop, and Redis too."""
-SCALES: Final = 32
-WIDEST: Final = 1 << 58
-
-
-def pack(price: Decimal) -> int:
-    """The price as a positive 64-bit integer; beyond 17 digits or 31 fraction digits it is rounded to fit."""
-    whole, _, fraction = money.plain(price).partition(".")
-    mantissa, scale = int(whole + fraction), len(fraction)
-    while scale and (mantissa >= WIDEST or scale >= SCALES):
-        mantissa, scale = (mantissa + 5) // 10, scale - 1
-    if not 0 < mantissa < WIDEST:
-        raise ValueError(f"not a price that can be kept: {price}")
-    return mantissa * SCALES + scale
-
-
-def unpack(sample: int) -> Decimal | None:
-    """The price of a sample; None for an unknown minute, and for what no price is packed as."""
-    return Decimal(sample // SCALES).scaleb(-(sample % SCALES)) if sample > 0 else None
 
 
 def minute_of(ms: int) -> int:
@@ -258,10 +240,3 @@ class History:
             for key, series in list(self._series.items())  # more markets may come while it is written
             for minute, sample in series.known()
         )
-
-
-def unpack_minute(packed: bytes) -> "array[int]":
-    """One packed minute as samples by slot; a cut tail is dropped."""
-    samples = array("q")
-    samples.frombytes(packed[: len(packed) // 8 * 8])
-    return samples

@@ -7,9 +7,10 @@ from typing import Final
 
 from ticker import money
 from ticker.guard import Outcome
-from ticker.history import minute_of, unpack
+from ticker.history import minute_of
 from ticker.model import MINUTE, Held, Instant
 from ticker.quotes import Quote, Quotes
+from ticker.sample import unpack
 
 MOST_HOLDS: Final = 200
 

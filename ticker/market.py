@@ -8,11 +8,12 @@ import msgspec
 
 from ticker import money
 from ticker.exchanges import Exchange
-from ticker.history import History, minute_of, ref_minute, unpack
+from ticker.history import History, minute_of, ref_minute
 from ticker.judge import Judge
 from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Suspension, Tick
 from ticker.premium import Premium
 from ticker.quotes import Quote, Quotes
+from ticker.sample import unpack
 
 SKEW: Final = 5_000
 """A trade that lies further in the future than this carries the time of its arrival instead."""

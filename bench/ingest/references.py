@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from frames import MARKETS, T
 
-from ticker.history import History, pack, ref_minute, unpack, unpack_minute
+from ticker.history import History, ref_minute
 from ticker.model import DAY, MINUTE
+from ticker.sample import pack, unpack, unpack_minute
 from ticker.store import Reader, Writer
 from ticker.store.connection import raw
 from ticker.store.writer import Batch

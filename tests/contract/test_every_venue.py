@@ -16,9 +16,10 @@ from ticker.collect import rest
 from ticker.collect.backfill import Backfill
 from ticker.errors import BadFrame
 from ticker.exchanges import EXCHANGES
-from ticker.history import ref_minute, unpack
+from ticker.history import ref_minute
 from ticker.market import Prices
 from ticker.model import MINUTE, Market
+from ticker.sample import unpack
 from ticker.sim.kit import before
 
 

@@ -11,9 +11,9 @@ from tests.conftest import make_board, make_exchange, make_market
 from ticker.collect.backfill import Backfill
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import Candles, Request
-from ticker.history import unpack
 from ticker.market import Prices
 from ticker.model import DAY, MINUTE, Instant, Market, Tick
+from ticker.sample import unpack
 from ticker.store import Reader, Writer
 from ticker.store.writer import Batch
 

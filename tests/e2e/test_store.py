@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from ticker.history import History, minute_of, pack, unpack
+from ticker.history import History, minute_of
 from ticker.model import MINUTE
+from ticker.sample import pack, unpack
 from ticker.store import Editor, Emptied, Reader, Writer
 from ticker.store.connection import PREFIX
 from ticker.store.writer import Batch

@@ -8,8 +8,9 @@ import pytest
 
 from tests.pipeline import Lag
 from tests.redis_server import RedisServer
-from ticker.history import LENGTH, SCALES, History, minute_of
+from ticker.history import LENGTH, History, minute_of
 from ticker.model import DAY, MINUTE
+from ticker.sample import SCALES
 from ticker.store import FAILURES, Writer
 from ticker.store.writer import Batch
 

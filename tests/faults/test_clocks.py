@@ -19,8 +19,9 @@ from tests.redis_server import RedisServer
 from tests.stage import Stage, board
 from tests.watcher import Watcher
 from ticker import clock
-from ticker.history import LENGTH, minute_of, ref_minute, unpack_minute
+from ticker.history import LENGTH, minute_of, ref_minute
 from ticker.model import DAY, MINUTE, Instant
+from ticker.sample import unpack_minute
 from ticker.store.connection import raw
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)

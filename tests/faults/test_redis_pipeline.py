@@ -15,8 +15,9 @@ from tests.pipeline import STALE_S, Pipeline, pipeline, starved
 from tests.redis_server import RedisServer
 from tests.stage import close_before
 from ticker import clock
-from ticker.history import minute_of, ref_minute, unpack
+from ticker.history import minute_of, ref_minute
 from ticker.model import MINUTE
+from ticker.sample import unpack
 from ticker.store import FAILURES, Reader
 
 HOLD_S = 8.0

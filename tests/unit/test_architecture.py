@@ -11,11 +11,27 @@ from ticker.exchanges import EXCHANGES
 
 PACKAGE = Path(__file__).parents[2] / "ticker"
 PURE = (
-    *("model", "money", "names", "errors", "guard", "history", "quotes", "judge", "premium", "market", "listing"),
-    *("link", "report", "told"),
+    *(
+        "model",
+        "money",
+        "names",
+        "errors",
+        "guard",
+        "sample",
+        "history",
+        "link",
+        "quotes",
+        "judge",
+        "premium",
+        "market",
+    ),
+    *("market", "listing", "report", "told"),
     *("exchanges/*", "sidebar/*"),
     *(f"collect/{name}" for name in ("backoff", "standing", "succession")),
-    *(f"serve/{name}" for name in ("wire", "message", "frames", "handshake", "query", "head", "address", "status")),
+    *(
+        f"serve/{name}"
+        for name in ("wire", "message", "frames", "handshake", "query", "head", "address", "states", "status")
+    ),
 )
 OUTSIDE = {"asyncio", "redis", "aiohttp", "websockets", "os", "time", "random", "socket"}
 NAMES_ALLOWED = {"exchanges", "sim", "settings.py"}

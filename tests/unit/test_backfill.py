@@ -8,9 +8,10 @@ import pytest
 from tests.conftest import make_board, make_exchange, make_market
 from ticker.collect.backfill import Backfill
 from ticker.exchanges.exchange import Candles, Request
-from ticker.history import pack, ref_minute
+from ticker.history import ref_minute
 from ticker.market import Prices
 from ticker.model import MINUTE, Instant, Market, Tick
+from ticker.sample import pack
 
 T = 1_613_986_380_000
 KEY = "alpha:BTC/KRW"

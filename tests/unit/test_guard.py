@@ -11,9 +11,9 @@ from ticker.errors import BadFrame
 from ticker.exchanges.exchange import read
 from ticker.exchanges.upbit import UPBIT
 from ticker.guard import Guard
-from ticker.history import pack
 from ticker.market import Prices
 from ticker.model import MINUTE, Held, Instant, Market, Row, Tick
+from ticker.sample import pack
 
 D = Decimal
 T = 1_639_500_000_000  # 2021-12-14: the day bitcoin cost 870 billion dollars

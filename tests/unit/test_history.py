@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticker.history import LENGTH, History, Series, pack, ref_minute, unpack, unpack_minute
+from ticker.history import LENGTH, History, Series, ref_minute
 from ticker.model import DAY, MINUTE
+from ticker.sample import pack, unpack, unpack_minute
 
 D = Decimal
 T = 1_613_986_380_000  # 2021-02-22T09:33:00Z, a whole minute

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from tests.conftest import make_board, make_exchange, make_market
-from ticker.history import pack
 from ticker.link import RETURN_AFTER
 from ticker.market import ROLLING_AGE, Prices
 from ticker.model import DAY, MINUTE, Instant, Row, Suspension, Tick
+from ticker.sample import pack
 
 D = Decimal
 T = 1_613_986_380_000

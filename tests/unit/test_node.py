@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from tests.conftest import make_board
-from ticker.history import pack
 from ticker.model import MINUTE, BoardState, Instant, Row
+from ticker.sample import pack
 from ticker.serve.hub import Hub
 from ticker.serve.node import FRESH_DAY, Node
 from ticker.settings import Server

@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import make_board, make_exchange
 from ticker.exchanges.exchange import Request, Rolling
-from ticker.history import pack
 from ticker.model import DAY, MINUTE, BoardState, Row
+from ticker.sample import pack
 from ticker.tools.verify import judge, rolling
 
 NOW = 1_613_986_399_000  # 2021-02-22 18:33:19 in Seoul

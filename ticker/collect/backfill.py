@@ -16,11 +16,12 @@ from ticker.complaints import Complaints
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS, Candles, Request
-from ticker.history import minute_of, ref_minute, unpack
+from ticker.history import minute_of, ref_minute
 from ticker.market import Prices
 from ticker.model import MINUTE, Instant
 from ticker.quotes import Quote
 from ticker.reach import why_not
+from ticker.sample import unpack
 
 log = logging.getLogger(__name__)
 

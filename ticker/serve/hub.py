@@ -11,8 +11,9 @@ from typing import Final
 
 from ticker.model import Board, BoardState, Row
 from ticker.serve.audience import Audience
-from ticker.serve.group import Group, differing, merged, onward, redecided, stale
+from ticker.serve.group import Group
 from ticker.serve.message import Message
+from ticker.serve.states import differing, merged, onward, redecided, stale
 from ticker.serve.timing import FLUSH_SECONDS, note_delays
 from ticker.settings import Server
 

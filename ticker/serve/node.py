@@ -11,9 +11,9 @@ from typing import Final
 
 from ticker import money
 from ticker.complaints import Complaints
-from ticker.history import unpack
 from ticker.model import MINUTE, Board, BoardState, Held, Instant
 from ticker.report import Report
+from ticker.sample import unpack
 from ticker.serve.hub import Hub
 from ticker.serve.status import Known
 from ticker.settings import Server

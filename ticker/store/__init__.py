@@ -13,7 +13,7 @@
 | `ticker:v1:accepts` | list | `SYMBOL/QUOTE` of held prices an editor believes; taken once, within 3 s or never |
 | `ticker:v1:edits` | list | JSON: who decided what and when, newest first |
 | `ticker:v1:slots` | hash | market (`upbit:BTC/KRW`) -> its place in the packed minutes |
-| `ticker:v1:minute:MS` | string | one minute of every market: 8 bytes a slot (`history.pack`), expires after 26 h |
+| `ticker:v1:minute:MS` | string | one minute of every market: 8 bytes a slot (`sample.pack`), expires after 26 h |
 | `ticker:v1:updates` | channel | `{"fence", "ts", "boards": {NAME: {"revision", "ts", "rows"}}}`; empty: a heartbeat |
 
 An editor's message on the channel carries `"edited": true`: read the boards again. Nothing is published that was not

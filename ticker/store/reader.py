@@ -9,9 +9,10 @@ import msgspec
 from redis.asyncio import Redis
 
 from ticker.complaints import Complaints
-from ticker.history import minute_of, ref_minute, unpack_minute
+from ticker.history import minute_of, ref_minute
 from ticker.model import MINUTE, BoardState, Count, Held, Row, Time
 from ticker.report import Report
+from ticker.sample import unpack_minute
 from ticker.store.checked import COUNTS, HIGHEST_SLOT, Checked
 from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, client, raw
 from ticker.store.reasons import why

@@ -15,10 +15,11 @@ from ticker.collect import rest
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS
-from ticker.history import LENGTH, ref_minute, unpack
+from ticker.history import LENGTH, ref_minute
 from ticker.listing import RENAMED
 from ticker.model import DAY, MINUTE, Board, BoardState, Row
 from ticker.reach import why_not
+from ticker.sample import unpack
 from ticker.store import Reader
 
 AROUND: Final = 3

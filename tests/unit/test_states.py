@@ -3,7 +3,7 @@
 import msgspec
 
 from ticker.model import BoardState, Row
-from ticker.serve.group import merged, onward
+from ticker.serve.states import merged, onward
 
 T = 1_790_000_000_000
 

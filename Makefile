@@ -90,7 +90,7 @@ check: setup ## The fast gate: format, lint, types, unit and contract tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/pytest -q tests/unit tests/contract
+	$(BIN)/pytest -q --numprocesses 4 --dist worksteal tests/unit tests/contract
 
 reference: setup ## Write docs/commands.md from every command's --help
 	$(BIN)/python -m tests.reference

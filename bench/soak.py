@@ -12,7 +12,6 @@ Written to bench/results/soak.json.
 import contextlib
 import os
 import random
-import signal
 import statistics
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from typing import Any
 
 import orjson
 
-from bench.soak_faults import Fault, draw, freezing, stopping
+from bench.soak_faults import Fault, draw, freezing
 from tests.crowd import Readers
 from tests.network import Link
 from tests.program import Program, until
@@ -172,7 +171,10 @@ class Soak:
     def warm_up(self) -> None:
         """Everything as large as it gets: all readers on one server, and each collector at work again and again."""
         self.sample()
-        self.suffer(stopping("serve other", signal.SIGTERM))
+        steady = self.programs["serve steady"]
+        self.programs["serve other"].stop()
+        until(lambda: figures(f"{steady.admin}/metrics")["ticker_push_clients"] >= READERS, steady, 90)
+        self.programs["serve other"].start()
         for _ in range(WARM_UP):
             for name in ("collect steady", "collect other"):
                 self.suffer(freezing(name)._replace(seconds=(4.5, 5.0)))

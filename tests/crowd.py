@@ -30,7 +30,7 @@ class Crowd:
 
     def __init__(self, size: int, urls: list[str], *, rise_s: float, life_s: float, spread: bool) -> None:
         self.spread = spread
-        """They begin at different addresses; else all at the first one."""
+        """They begin, and after each life begin again, at different addresses; else all at the first one."""
         self.urls = [urlsplit(url) for url in urls]
         self.life_s = life_s
         """They leave and come again after about this long; 0: they stay."""
@@ -54,7 +54,10 @@ class Crowd:
             failures = 0 if reader.served else failures
             wait = reader.retry_s + random.random() * min(LONGEST_S, FIRST_S * 2.0**failures)
             failures = min(failures + 1, 9)
-            place += not reader.left and (reader.served or not reader.entered)  # a full one is asked again
+            if reader.left and self.spread:
+                place = random.randrange(len(self.urls))
+            else:
+                place += not reader.left and (reader.served or not reader.entered)  # a full one is asked again
             await asyncio.sleep(0 if reader.left else wait)
 
     async def _visit(self, place: int) -> "Reader":

@@ -166,7 +166,9 @@ class Soak:
         if not self.wait(CALM_S, self.calm):
             states = [Counter(row.state for row in watcher.rows.values()) for watcher in self.watchers]
             self.problems.append(f"{fault.name}: not calm after {CALM_S} s: {states}")
-        print(f"{fault.name}: calm after {time.monotonic() - began:.1f} s", flush=True)
+        seen = len(self.problems) + sum(len(watcher.faults) for watcher in self.watchers)
+        memory = ", ".join(f"{name} {samples[-1]['rss_kb'] / 1024:.1f} MB" for name, samples in self.samples.items())
+        print(f"{fault.name}: calm after {time.monotonic() - began:.1f} s; {memory}; {seen} problems", flush=True)
 
     def warm_up(self) -> None:
         """Everything as large as it gets: all readers on one server, and each collector at work again and again."""

@@ -12,7 +12,6 @@ Written to bench/results/soak.json.
 import contextlib
 import os
 import random
-import statistics
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from typing import Any
 import orjson
 
 from bench.soak_faults import Fault, draw, freezing
+from bench.soak_growth import grown, slopes
 from tests.crowd import Readers
 from tests.network import Link
 from tests.program import Program, until
@@ -44,10 +44,6 @@ CALM_S = 45.0
 SLACK_S = 4.0
 WARM_UP = 25
 """How often the lease goes away and comes back first. A collector's memory stood still after 25 to 35 times."""
-MOST_MB = 1.0
-"""How much memory may have grown: this an hour, and this at least, since one arena of the allocator is as large."""
-KEPT = ("files", "tasks")
-FEW = 5
 COMPLAINTS = ('"level":"error"', "Traceback", "never retrieved")
 RESULT = Path(__file__).parent / "results" / "soak.json"
 
@@ -188,9 +184,7 @@ class Soak:
     def complaints(self) -> list[str]:
         """Errors that were logged, what the readers saw, and what has grown."""
         for name, samples in self.samples.items():
-            if (grown := growth(samples)) > (limit := MOST_MB * max(1.0, hours(samples))):
-                self.problems.append(f"{name} has grown by {grown:.2f} MB, more than {limit:.2f}")
-            self.problems += [f"{name} has {n:.0f} more {key}" for key in KEPT if (n := risen(samples, key)) > FEW]
+            self.problems += [f"{name} has {more}" for more in grown(samples)]
         logged = []
         for name, program in self.programs.items():
             lines = program.log.read_text(encoding="utf-8").splitlines()
@@ -215,36 +209,6 @@ def figures(url: str) -> dict[str, float]:
         lines = answer.read().decode().splitlines()
     pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
     return {name: float(value) for name, value in pairs}
-
-
-def hours(samples: list[dict[str, float]]) -> float:
-    return (samples[-1]["at"] - samples[0]["at"]) / 3600
-
-
-def thirds(samples: list[dict[str, float]], key: str) -> tuple[list[float], list[float]]:
-    """The values of the first third, and of the last."""
-    values = [one[key] for one in samples]
-    third = max(1, len(values) // 3)
-    return values[:third], values[-third:]
-
-
-def growth(samples: list[dict[str, float]]) -> float:
-    """MB by which memory is larger in the last third than in the first, by their medians."""
-    first, last = thirds(samples, "rss_kb")
-    return (statistics.median(last) - statistics.median(first)) / 1024
-
-
-def risen(samples: list[dict[str, float]], key: str) -> float:
-    """By how much both the least and the most have risen: a collector has few at times and many at others."""
-    first, last = thirds(samples, key)
-    return min(min(last) - min(first), max(last) - max(first))
-
-
-def slope(samples: list[dict[str, float]], key: str) -> float:
-    """Growth an hour, as a straight line through all samples."""
-    if len(samples) < 3:
-        return 0.0
-    return statistics.linear_regression([s["at"] / 3600 for s in samples], [s[key] for s in samples]).slope
 
 
 def main() -> int:
@@ -272,15 +236,7 @@ def main() -> int:
             "seed": seed,
             "faults": dict(happened),
             "readers": {"open": readers.open, **readers.lines[-1]},
-            "growth_per_hour": {
-                name: {
-                    "rss_mb": round(slope(samples, "rss_kb") / 1024, 2),
-                    "rss_mb_from_the_first_third_to_the_last": round(growth(samples), 2),
-                    "files": round(slope(samples, "files"), 1),
-                    "tasks": round(slope(samples, "tasks"), 1),
-                }
-                for name, samples in soak.samples.items()
-            },
+            "growth_per_hour": {name: slopes(samples) for name, samples in soak.samples.items()},
             "last": {name: samples[-1] for name, samples in soak.samples.items()},
             "problems": problems[:50],
         }

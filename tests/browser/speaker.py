@@ -83,6 +83,7 @@ class Speaker:
 
     async def start(self) -> None:
         """Listen, on the same port as before where there was one."""
+        self._over.clear()
         app = web.Application(middlewares=[self._record])
         app.router.add_get("/v1/stream/{board}", self._stream)
         app.router.add_get("/v1/events/{board}", self._events)
@@ -185,7 +186,6 @@ class Speaker:
         await stream.prepare(request)
         self.clients[stream] = lang
         await self._send(stream, {"type": "snapshot", **self.snapshot(lang)})
-        self._over = asyncio.Event()
         await self._over.wait()
         return stream
 

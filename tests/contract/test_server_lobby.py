@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ from websockets.typing import Origin
 
 from tests.server import DEADLINE_S, UPGRADE, Node, ended, heard, raw, row, serving, until
 from ticker.serve.descriptors import Room
+from ticker.serve.websocket import WebSocket
 
 OURS = ["https://news.example"]
 REFUSALS = [
@@ -298,3 +300,23 @@ async def test_goodbyes_come_in_batches_and_the_closes_long_after_them() -> None
     assert [kind for number, kind in said if number == 0] == ["snapshot", "bye", "update", "1012"]
     assert [kind for number, kind in said if number == 2] == ["snapshot", "update", "bye", "1012"]
     assert said.index((2, "bye")) < said.index((0, "1012")) < said.index((2, "1012"))
+
+
+async def test_a_reader_who_left_is_out_of_memory_at_once() -> None:
+    """Seen failing with the session kept: where hundreds come and go a second that is megabytes of garbage."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving() as node:
+            async with connect(f"{node.ws}/krw") as polite, connect(f"{node.ws}/krw") as rude:
+                await heard(polite)
+                await heard(rude)
+                assert readers_in_memory() == 2
+                rude.transport.abort()
+            await until(lambda: not readers_in_memory())
+    finally:
+        gc.enable()
+
+
+def readers_in_memory() -> int:
+    return sum(isinstance(one, WebSocket) for one in gc.get_objects())

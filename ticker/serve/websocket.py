@@ -125,3 +125,4 @@ class WebSocket(Reader):
         if self._farewell is not None:
             self._farewell.cancel()
         super().connection_lost(error)
+        del self._session  # it knows us: without this, readers who left would wait for the garbage collector

@@ -106,6 +106,19 @@ def test_the_footnote_names_sources_and_the_datas_time_on_the_boards_clock(
     assert note(embedded(rows, board(timezone=zone), lang)) == f"{basis} · {footnote}"
 
 
+@pytest.mark.parametrize(
+    ("ts", "clock"),
+    [
+        (1_793_512_799_000, "01:59:59\xa0GMT-4"),  # 2026-11-01 05:59:59 UTC: the last second of summer
+        (1_793_512_800_000, "01:00:00\xa0GMT-5"),
+    ],
+)
+def test_a_clock_put_back_tells_each_hour_of_the_two_by_its_offset(ts: int, clock: str) -> None:
+    """Seen failing with the offset of another season."""
+    html = embedded([live("BTC", "1", ts=ts)], board("BTC", timezone="America/New_York"), "en", state={"ts": ts})
+    assert note(html).endswith(clock)
+
+
 def test_rows_of_another_source_are_marked_with_its_name() -> None:
     html = embedded([live("BTC", "1"), live("ETH", "2", source="beta")])
     assert [cells[0] for cells in texts(html)] == ["BTC", "ETH beta"]

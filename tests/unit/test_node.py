@@ -1,9 +1,10 @@
 """What a server node asks of Redis, and how often."""
 
+import tracemalloc
 from decimal import Decimal
 
 from tests.conftest import make_board
-from ticker.model import MINUTE, BoardState, Instant, Row
+from ticker.model import DAY, MINUTE, BoardState, Instant, Row
 from ticker.sample import pack
 from ticker.serve.hub import Hub
 from ticker.serve.node import FRESH_DAY, Node
@@ -33,3 +34,29 @@ async def test_a_day_of_prices_is_read_once_for_everybody_who_asks_within_second
     time += FRESH_DAY
     assert await node.history(board, "BTC") == ("upbit", [(time, "100.5")])
     assert store.asked == 2
+
+
+class Full(Reader):
+    """Redis with a price in every minute."""
+
+    async def samples(self, _market: str, now: int) -> list[tuple[int, int]]:
+        return [(at, pack(Decimal(at // MINUTE))) for at in range(now - DAY, now, MINUTE)]
+
+
+async def test_days_of_prices_nobody_asks_for_any_more_are_let_go() -> None:
+    """Seen failing with every day kept: a soak's server grew by 5 MB until each of its coins had been asked for once."""
+    time, symbols = 2 * DAY, [f"C{number}" for number in range(60)]
+    board = make_board(*symbols)
+    hub = Hub({"krw": board}, Server())
+    hub.replace("krw", BoardState(rows={symbol: Row(symbol=symbol, price="1", source="upbit") for symbol in symbols}))
+    node = Node({"krw": board}, hub, Full("redis://127.0.0.1:1"), lambda: Instant(wall=time, mono=time))
+    tracemalloc.start()
+    try:
+        held = []
+        for symbol in symbols:
+            await node.history(board, symbol)
+            held.append(tracemalloc.get_traced_memory()[0])
+            time += FRESH_DAY
+    finally:
+        tracemalloc.stop()
+    assert held[-1] - held[9] < held[0] / 2

@@ -173,6 +173,7 @@ class Node:
         samples = await self._store.samples(market, now.wall)
         points = [(minute + MINUTE, unpack(sample)) for minute, sample in samples]
         day = [(end, money.plain(price)) for end, price in points if price is not None]
+        self._days = {key: kept for key, kept in self._days.items() if now.mono - kept[0] < FRESH_DAY}
         if len(self._days) >= MOST_DAYS:
             self._days.clear()
         self._days[market] = now.mono, day

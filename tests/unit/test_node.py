@@ -44,7 +44,7 @@ class Full(Reader):
 
 
 async def test_days_of_prices_nobody_asks_for_any_more_are_let_go() -> None:
-    """Seen failing with every day kept: a soak's server grew by 5 MB until each of its coins had been asked for once."""
+    """Seen failing with every day kept: a server grew by 5 MB until each coin had been asked for."""
     time, symbols = 2 * DAY, [f"C{number}" for number in range(60)]
     board = make_board(*symbols)
     hub = Hub({"krw": board}, Server())

@@ -70,7 +70,7 @@ function makeLink(base, board) {
   let climbAt = Infinity;
 
   const tell = () => users.forEach((user) => user.listener?.(feed));
-  const current = (line) => line && (line === serving || line === dialled);
+  const current = (line) => line === serving || line === dialled;
 
   function query() {
     const all = [...users];
@@ -256,7 +256,7 @@ function makeLink(base, board) {
 function watchPage() {
   addEventListener('pagehide', () => rest(true));
   addEventListener('pageshow', () => rest());
-  addEventListener('online', () => rest());
+  addEventListener('online', () => rest(rest(true)));
   document.addEventListener('visibilitychange', () => {
     hiddenAt = document.hidden ? now() : Infinity;
     if (!document.hidden) rest();

@@ -13,11 +13,11 @@ from tests.program import free_port, until
 
 
 class RedisServer:
-    """A server on a port of its own, without anything on disk."""
+    """A server on a port of its own, without anything on disk; `owner` is `user:password@` of whom the test acts as."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, owner: str = "") -> None:
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
+        self.url = f"redis://{owner}127.0.0.1:{self.port}"
         self.admin = redis_client.Redis.from_url(self.url, socket_timeout=2, retry=Retry(NoBackoff(), 0))
         self.process: subprocess.Popen[bytes]
         self.log = folder / f"redis-{self.port}.log"

@@ -1,54 +1,165 @@
-"""The Redis users that SECURITY.md prescribes: each can do its work and nothing else."""
+"""The Redis users that SECURITY.md prescribes: each can do its work, and nothing else."""
 
+import asyncio
+import contextlib
 import re
-import subprocess
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, NamedTuple, cast, get_args
 
 import pytest
-from redis.exceptions import NoPermissionError
+from click.testing import CliRunner
+from redis.exceptions import NoPermissionError, ResponseError
 
-from tests.program import free_port
+from tests.redis_server import RedisServer
+from ticker.cli import cli
 from ticker.history import History
 from ticker.model import DAY, MINUTE, Row
 from ticker.report import Report
-from ticker.store import Reader, Writer
+from ticker.settings import load
+from ticker.store import Editor, Emptied, Reader, Update, Writer
+from ticker.store.connection import client
+from ticker.store.editor import Command
 from ticker.store.writer import Batch
+from ticker.tools import doctor, place
 
 T = 1_790_000_040_000
+MARKET = "upbit:BTC/KRW"
 PAGE = Path(__file__).parents[2] / "SECURITY.md"
+USERS = re.findall(r"^user .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+APART = {"hello", "auth", "config|resetstat"}
+"""Redis lets everybody greet; its owner has it forget what was done before."""
 
 
-async def test_the_collector_writes_the_server_reads_and_cannot_write(tmp_path: Path) -> None:
-    """Seen failing with a command that the page does not allow, and with a page that lets the server write."""
-    users = re.findall(r"^user .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    (tmp_path / "users.acl").write_text("\n".join(["user default off", *users, ""]), encoding="utf-8")
-    port = free_port()
-    command = ["redis-server", "--port", str(port), "--save", "", "--aclfile", str(tmp_path / "users.acl")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+class House(NamedTuple):
+    """A Redis with these users, and its owner's connection."""
+
+    admin: Any
+    port: int
+
+    def url(self, user: str) -> str:
+        return f"redis://{user}:secret@127.0.0.1:{self.port}"
+
+    def used(self) -> set[str]:
+        """The commands that Redis has carried out since it was last told to forget them."""
+        told = self.admin.info("commandstats").items()
+        return {name.removeprefix("cmdstat_") for name, count in told if count["calls"]} - APART
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    (tmp_path / "users.acl").write_text("\n".join([*USERS, "user owner on >secret ~* &* +@all", ""]), encoding="utf-8")
+    server = RedisServer(tmp_path, "--aclfile", str(tmp_path / "users.acl"), owner="owner:secret@")
     try:
-        url = "redis://{}:secret@127.0.0.1:" + str(port)
-        async with Writer(url.format("collector")) as writer, Reader(url.format("server")) as reader:
-            assert await writer.claim(T) == "empty"
-            history = History()
-            history.open("upbit:BTC/KRW")
-            history.put("upbit:BTC/KRW", T - DAY - MINUTE, Decimal(1))
-            updates = reader.updates()
-            assert await anext(updates) is None
-            rows = {"krw": [Row(symbol="BTC", price="1")]}
-            await writer.commit(Batch(T, rows, history.take(), history.slots))
-            assert await anext(updates) is not None
-            await writer.load(history, T)
-            assert (await reader.board("krw")).rows["BTC"].price == "1"
-            assert len(await reader.samples("upbit:BTC/KRW", T)) == 1441
-            assert await reader.report() == Report()
-            assert await reader.holds() == []
-            for attempt in (("SET", "ticker:v1:fence", 1), ("PUBLISH", "ticker:v1:updates", "x"), ("FLUSHALL",)):
-                with pytest.raises(NoPermissionError):
-                    await reader._redis.execute_command(*attempt)  # type: ignore[no-untyped-call]
-            with pytest.raises(NoPermissionError):
-                await writer._redis.set("other", 1)
-            await updates.aclose()  # type: ignore[attr-defined]
+        yield House(server.admin, server.port)
     finally:
-        process.kill()
-        process.wait()
+        server.end()
+
+
+async def collect(house: House) -> None:
+    """A collector's life, with a key of another kind that it writes over."""
+    async with Writer(house.url("collector")) as writer:
+        assert await writer.claim(T) == "empty"
+        history = History()
+        history.open(MARKET)
+        history.put(MARKET, T - DAY - MINUTE, Decimal(1))
+        row = Row(symbol="BTC", price="1", source="upbit", ts=T, received_ts=T)
+        rows = {name: [row] for name in ("krw", "article")}
+        batch = Batch(T, rows, history.take(), history.slots, Report(), ())
+        house.admin.set("ticker:v1:board:krw", "a string")
+        with pytest.raises(Emptied):
+            await writer.commit(batch)
+        await writer.commit(batch)
+        await writer.load(history, T)
+        assert (await writer.board("krw")).rows["BTC"].price == "1"
+        assert (await writer.report(), await writer.holds()) == (Report(), [])
+        await writer.release()
+
+
+async def serve(house: House) -> None:
+    async with Reader(house.url("server")) as reader:
+        async with contextlib.aclosing(cast("AsyncGenerator[Update | None]", reader.updates())) as updates:
+            assert await anext(updates) is None
+        assert (await reader.board("krw")).rows["BTC"].price == "1"
+        assert len(await reader.samples(MARKET, T)) == 1441
+        assert (await reader.report(), await reader.holds()) == (Report(), [])
+
+
+async def edit(house: House) -> None:
+    """Every command of an editor, and what is read for them: as `ticker board` does it."""
+    async with Reader(house.url("editor")) as reader, Editor(house.url("editor")) as editor:
+        assert await reader.kept(["article"]) == ["article"]
+        assert await reader.holds() == []
+        for command in get_args(Command):
+            await editor.edit("krw", command, "BTC", "me", T)
+        assert len(await editor.edits("krw")) == len(get_args(Command))
+
+
+async def operate(house: House) -> None:
+    environment = {"TICKER_REDIS__URL": house.url("operator")}
+    settings = load(None, environment)
+    found = await doctor.store(settings, place.find(settings))
+    assert "+info" not in str(found)
+    assert {(one.what, one.level) for one in found} >= {("redis", "ok"), ("collector", "fail")}  # it was long ago
+    done = await asyncio.to_thread(CliRunner(env=environment).invoke, cli, ["verify", "BTC", "--board", "article"])
+    assert "price   1" in done.output
+
+
+WORK: dict[str, Callable[[House], Awaitable[None]]] = {
+    "collector": collect,
+    "server": serve,
+    "editor": edit,
+    "operator": operate,
+}
+
+
+async def test_every_role_can_do_its_work_and_may_do_nothing_more(house: House) -> None:
+    """Seen failing with a command too few and with one too many, for each user."""
+    for user, work in WORK.items():
+        house.admin.script_flush()
+        house.admin.config_resetstat()
+        await work(house)
+        allowed = set(re.findall(r" \+(\S+)", next(line for line in USERS if line.startswith(f"user {user} "))))
+        assert allowed == house.used()
+
+
+async def test_what_the_collector_tells_reaches_the_server(house: House) -> None:
+    """Seen failing with another channel for the server's user."""
+    async with Writer(house.url("collector")) as writer, Reader(house.url("server")) as reader:
+        await writer.claim(T)
+        async with contextlib.aclosing(cast("AsyncGenerator[Update | None]", reader.updates())) as updates:
+            assert await anext(updates) is None
+            await writer.commit(Batch(T, {"krw": [Row(symbol="BTC", price="1")]}))
+            assert (update := await anext(updates)) is not None
+            assert update.boards["krw"].rows[0].price == "1"
+
+
+FLUSH, SET = "redis.call('flushall')", "redis.call('set', KEYS[1], 'x')"
+FORBIDDEN: dict[str, list[tuple[object, ...]]] = {
+    "collector": [("FLUSHDB",), ("SCRIPT", "FLUSH"), ("FUNCTION", "FLUSH"), ("RENAME", "ticker:v1:a", "ticker:v1:b")],
+    "server": [("SET", "ticker:v1:fence", 1), ("PUBLISH", "ticker:v1:updates", "x"), ("EVAL", SET, 1, "ticker:v1:a")],
+    "editor": [("DEL", "ticker:v1:lease"), ("HSET", "ticker:v1:slots", "a", 1), ("SET", "ticker:v1:fence", 1)],
+    "operator": [("SET", "ticker:v1:fence", 1), ("PUBLISH", "ticker:v1:updates", "x"), ("CONFIG", "GET", "*")],
+}
+NOBODY: list[tuple[object, ...]] = [("FLUSHALL",), ("SWAPDB", 0, 1), ("KEYS", "*"), ("EVAL", FLUSH, 0)]
+FORBIDDEN_SCRIPTS = {"server": ["redis.call('set', 'ticker:v1:fence', 1)"]}
+REFUSED = "The user executing the script can't|ACL failure in script"
+
+
+@pytest.mark.parametrize("user", WORK)
+async def test_no_role_may_do_what_is_not_its_work(house: House, user: str) -> None:
+    """Seen failing with `+@read +@write +@scripting` for the collector and `+@write` for the others."""
+    async with client(house.url(user)) as redis:
+        for command in FORBIDDEN[user] + NOBODY:
+            with pytest.raises(NoPermissionError):
+                await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("user", WORK)
+async def test_a_script_may_do_no_more_than_its_user(house: House, user: str) -> None:
+    """Seen failing with `+flushall`, with `~*` for the collector and with `+set` for the server."""
+    async with client(house.url(user)) as redis:
+        for body in (FLUSH, "redis.call('set', 'elsewhere', 1)", *FORBIDDEN_SCRIPTS.get(user, ())):
+            with pytest.raises(ResponseError, match=REFUSED):
+                await redis.register_script(body)()

@@ -131,10 +131,12 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
     table = read(Path(chosen)) if chosen else read(Path("ticker.toml")) if Path("ticker.toml").exists() else {}
     overlay(table, environment, PREFIX)
     check_names(table, Settings)
-    _check_exchanges(table.get("exchanges"))
-    _complete(table.get("boards"))
+    for name_ in table.get("exchanges", {}):
+        if name_ not in EXCHANGES:
+            raise UsageError(f"unknown exchange exchanges.{name_}{nearest(name_, EXCHANGES)}")
+    _complete(table.get("boards", {}))
     for section, kind in (("exchanges", ExchangeSettings), ("boards", BoardSettings)):
-        for entry, values in dict(table.get(section) or {}).items():
+        for entry, values in table.get(section, {}).items():
             convert(values, kind, f"{section}.{entry}.")
     settings: Settings = convert(table, Settings, "")
     _check_networks(settings.server.trusted_proxies)
@@ -155,15 +157,9 @@ def _proxy(address: str) -> str | None:
     return f"{scheme or 'http'}://{rest}" if rest else None
 
 
-def _check_exchanges(tables: Any) -> None:
-    for name_ in tables if isinstance(tables, dict) else ():
-        if name_ not in EXCHANGES:
-            raise UsageError(f"unknown exchange exchanges.{name_}{nearest(name_, EXCHANGES)}")
-
-
-def _complete(tables: Any) -> None:
+def _complete(tables: dict[str, Any]) -> None:
     """A built-in board is what the configuration does not say otherwise; another currency makes it another board."""
-    for name_, board in tables.items() if isinstance(tables, dict) else ():
+    for name_, board in tables.items():
         known = BUILT_IN.get(name_)
         if known and isinstance(board, dict) and board.get("quote", known.quote) == known.quote:
             tables[name_] = {"quote": known.quote, "symbols": known.symbols, "sources": known.sources} | board
@@ -214,6 +210,9 @@ def _board(board_name: str, board: BoardSettings) -> Board:
     for key, source in [("sources", s) for s in board.sources] + [("premium", s) for s in board.premium]:
         if source not in EXCHANGES:
             raise UsageError(f"{where}.{key}: there is no exchange {source!r}{nearest(source, EXCHANGES)}")
+    named = {symbol.upper(): text for symbol, text in board.names.items()}  # a variable's name is read in lower case
+    for symbol in named.keys() - set(board.symbols):
+        raise UsageError(f"{where}.names: {symbol} is not among the board's symbols{nearest(symbol, board.symbols)}")
     zone = board.timezone or ("Asia/Seoul" if board.quote == "KRW" else "UTC")
     try:
         ZoneInfo(zone)
@@ -226,7 +225,7 @@ def _board(board_name: str, board: BoardSettings) -> Board:
         sources=tuple(board.sources),
         title=TITLES | _by_language(f"{where}.title", board.title),
         names={
-            symbol: name(symbol) | _by_language(f"{where}.names.{symbol}", board.names.get(symbol, {}))
+            symbol: name(symbol) | _by_language(f"{where}.names.{symbol}", named.get(symbol, {}))
             for symbol in board.symbols
         },
         percent_digits=board.percent_digits,

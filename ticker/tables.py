@@ -84,14 +84,16 @@ def convert(values: Any, kind: Any, where: str) -> Any:
 
 
 def check_names(table: Mapping[str, Any], kind: type[Struct], where: str = "") -> None:
-    """Refuse keys that a struct, or one in it or in a dictionary of it, does not have; name the nearest known one."""
+    """Refuse keys that a struct, or one in it or in a dictionary of it, does not have, naming the nearest known one."""
     known = {field.name: field.type for field in msgspec.structs.fields(kind)}
     for key, value in table.items():
         if key not in known:
             raise UsageError(f"unknown setting {where}{key}{nearest(key, known)}")
         within = known[key]
         tables = {f"{where}{key}.": value}
-        if get_origin(within) is dict and isinstance(value, Mapping):
+        if get_origin(within) is dict:
+            if not isinstance(value, Mapping):
+                raise UsageError(f"{where}{key}: it is a table, such as [{where}{key}] with a line for each entry")
             within = get_args(within)[1]
             tables = {f"{where}{key}.{entry}.": inner for entry, inner in value.items()}
         for place, inner in tables.items():

@@ -42,6 +42,7 @@ sources = ["bithumb", "upbit"]
 names = {BTC = "금"}
 """
 BAD = AFTER.replace("quote", "qoute", 1)
+WORSE = 'boards = ["krw"]'
 SERVERS = 4
 """Connections that two workers share."""
 
@@ -111,10 +112,11 @@ def test_boards_names_and_origins_change_and_nobody_is_disconnected(tmp_path: Pa
             with pytest.raises(InvalidStatus, match="403"):
                 connect(url, origin=Origin("https://other.example")).__enter__()
 
-        config.write_text(BAD, encoding="utf-8")
-        for program in (collector, servers):
-            program.process.send_signal(signal.SIGHUP)
-            until(lambda program=program: told(program, "nothing changes: unknown setting boards.new.qoute"), program)
+        for text, why in ((WORSE, "boards: it is a table"), (BAD, "unknown setting boards.new.qoute")):
+            config.write_text(text, encoding="utf-8")
+            for program in (collector, servers):
+                program.process.send_signal(signal.SIGHUP)
+                until(lambda one=program, why=why: told(one, f"nothing changes: {why}"), program)
         said = [orjson.loads(line) for line in servers.log.read_text(encoding="utf-8").splitlines()]
         assert sum("qoute" in line["message"] for line in said) == 1
         assert {line.get("worker") for line in said if "read again" in line["message"]} == {None, "0", "1"}

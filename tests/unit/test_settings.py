@@ -41,6 +41,11 @@ def test_a_built_in_board_needs_only_its_name_and_what_is_said_of_it_wins(tmp_pa
     assert list(boards(load(environment={"TICKER_BOARDS__USDT": "{}"}))) == ["usdt"]
 
 
+def test_a_coins_name_is_set_by_the_environment_too() -> None:
+    shown = boards(load(environment={"TICKER_BOARDS__KRW__NAMES__BTC": "비트"}))
+    assert shown["krw"].names["BTC"] == {"ko": "비트", "en": "비트"}
+
+
 def test_every_built_in_source_trades_the_boards_currency() -> None:
     for board in BUILT_IN.values():
         assert [source for source in board.sources if board.quote not in EXCHANGES[source].quotes] == []
@@ -100,6 +105,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
             "server.frame_ancestors: it is a list with one page an entry",
         ),
         ("server = 1\n", "server: expected `object`, got `int`"),
+        ("boards = ['krw', 'usd']\n", "boards: it is a table, such as [boards] with"),
+        ("[[boards]]\nname = 'krw'\n", "boards: it is a table"),
+        ("boards = 'krw'\n", "boards: it is a table"),
+        ("exchanges = 0\n", "exchanges: it is a table"),
+        (
+            "[boards.krw.names]\nBTD = 'x'\n",
+            "boards.krw.names: BTD is not among the board's symbols; did you mean BTC?",
+        ),
         ("[server\n", "ticker.toml"),
     ],
 )
@@ -155,6 +168,8 @@ KEYS = [
     for field in msgspec.structs.fields(KINDS[section][1] if section in KINDS else kind)
 ]
 """Every setting there is, as a path."""
+PATHS = sorted({path[:size] for path in KEYS for size in range(1, len(path) + 1)}, key=len)
+"""The settings and what they stand in."""
 ODD = [
     *(
         "",
@@ -217,17 +232,18 @@ def test_no_file_raises_anything_but_a_sentence(empty: Path, text: bytes) -> Non
 
 
 @trying(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(chosen=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=3), section=WORDS)
+@given(chosen=st.dictionaries(st.sampled_from(KEYS) | st.sampled_from(PATHS), VALUES, max_size=3), section=WORDS)
 def test_no_value_of_a_setting_raises_anything_but_a_sentence(empty: Path, chosen: Any, section: str) -> None:
-    """Every setting with odd values, in a file, and under odd names of boards and exchanges.
+    """Every setting and every table with odd values, in a file, and under odd names of boards and exchanges.
 
-    Seen failing without the catch around what a value's type refuses.
+    Seen failing without the catch around what a value's type refuses, and with lists taken for tables.
     """
     table: dict[str, Any] = {}
-    for path, value in chosen.items():
-        place = table
+    for path, value in sorted(chosen.items(), key=lambda one: len(one[0])):
+        place: Any = table
         for part in path[:-1]:
-            place = place.setdefault(section if section and part in {"krw", "upbit"} else part, {})
+            inner = place.setdefault(section if section and part in {"krw", "upbit"} else part, {})
+            place = inner if isinstance(inner, dict) else {}
         place[path[-1]] = value
     (empty / "x.toml").write_text(toml(table), encoding="utf-8", errors="replace")
     only_complains(str(empty / "x.toml"), {})

@@ -1,15 +1,19 @@
 """What the store promises against a real Redis."""
 
 import asyncio
+import contextlib
 import itertools
+from collections.abc import AsyncGenerator
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
 from ticker.history import History, minute_of
-from ticker.model import MINUTE
+from ticker.model import MINUTE, Row
+from ticker.report import Report
 from ticker.sample import pack, unpack
-from ticker.store import Editor, Emptied, Reader, Writer
+from ticker.store import Editor, Emptied, Fenced, Reader, Update, Writer
 from ticker.store.connection import PREFIX
 from ticker.store.writer import Batch
 
@@ -90,3 +94,35 @@ async def test_an_emptied_redis_is_left_to_the_collector_that_knows_more(redis_u
         assert await stood_by.claim(T, heir=False) == "lost"
         assert await worked.claim(T) == "empty"
         assert await stood_by.claim(T) == "taken"
+
+
+async def test_a_replaced_collector_writes_and_publishes_nothing(redis_url: str) -> None:
+    """Seen failing without the comparison of fences in COMMIT, with one that comes after
+    the rows are written, and with a release that asks for no name."""
+    async with Writer(redis_url) as replaced, Writer(redis_url) as successor, Reader(redis_url) as reader:
+        batch = Batch(T, {"krw": [Row(symbol="BTC", price="1")]}, {(minute_of(T), 0): pack(D(1))}, {"a:BTC/KRW": 0})
+        await replaced.claim(T)
+        await replaced.commit(batch)
+        await successor._redis.delete(f"{PREFIX}lease")
+        assert await successor.claim(T) == "held"
+        await successor.commit(Batch(T + 1000))
+        await successor._redis.persist(f"{PREFIX}lease")  # it shall not end meanwhile on a busy machine
+        await successor._redis.rpush(f"{PREFIX}accepts", "BTC/KRW")
+        async with contextlib.aclosing(cast("AsyncGenerator[Update | None]", reader.updates())) as updates:
+            assert await anext(updates) is None
+            before = await _everything(successor)
+            samples, slots = {(minute_of(T), 1): pack(D(2))}, {"a:BTC/KRW": 0, "a:ETH/KRW": 1}
+            rows = {"krw": [Row(symbol="BTC", price="2")], "usd": [Row(symbol="ETH", price="2")]}
+            with pytest.raises(Fenced):
+                await replaced.commit(Batch(T + 2000, rows, samples, slots, Report(), ()))
+            await replaced.release()
+            assert await _everything(successor) == before
+            await successor.commit(Batch(T + 3000))
+            heard = await anext(updates)
+            assert heard is not None
+            assert heard.ts == T + 3000
+
+
+async def _everything(store: Writer) -> dict[object, object]:
+    """Every key of Redis and what lies there."""
+    return {key: await store._redis.dump(key) for key in await store._redis.keys()}

@@ -48,6 +48,7 @@ def test_a_price_keeps_its_digits(value: object, text: str) -> None:
     ],
 )
 def test_what_is_no_price_is_refused(value: object) -> None:
+    """Seen failing with numbers that may have "_" or full-width digits, and without the greatest price."""
     with pytest.raises(ValueError, match="not a price"):
         money.price(value)
 

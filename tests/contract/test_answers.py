@@ -4,6 +4,7 @@ A line of `samples/<exchange>.rest.jsonl` is `{"what": markets|candles|rolling, 
 "error" for a body that must raise, or `{"what": "request", "market", "end", "count", "means": path}`.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.oddities import odd
 from ticker import money
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS
@@ -54,14 +56,14 @@ def test_documented_answers_mean_what_they_say(name: str, case: dict[str, Any]) 
         assert meaning(exchange, case["what"], case["body"].encode()) == case["means"]
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("name", EXCHANGES)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_a_broken_answer_raises_nothing_that_is_not_caught(data: st.DataObject) -> None:
-    name, case = data.draw(st.sampled_from(BODIES))
-    body = bytearray(case["body"].encode())
-    for _ in range(data.draw(st.integers(1, 5))):
-        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        meaning(EXCHANGES[name], case["what"], bytes(body))
-    except PARSE_ERRORS:
-        return
+def test_a_broken_answer_raises_nothing_that_is_not_caught(name: str, data: st.DataObject) -> None:
+    """Its documented answers with other values or other bytes in them.
+
+    Seen failing without `TypeError` among what reading a malformed answer may raise.
+    """
+    case = data.draw(st.sampled_from([case for whose, case in BODIES if whose == name]))
+    with contextlib.suppress(*PARSE_ERRORS):
+        meaning(EXCHANGES[name], case["what"], data.draw(odd(case["body"].encode())))

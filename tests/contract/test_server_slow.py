@@ -1,8 +1,10 @@
 """Readers that cannot keep up: they cost little, nobody else notices, and they see the newest state or are closed."""
 
 import asyncio
+import contextlib
 import re
 import socket
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -63,9 +65,12 @@ async def read_all(client: socket.socket, data: bytes, end: bytes) -> bytes:
     async with asyncio.timeout(DEADLINE_S):
         while end not in data:
             try:
-                data += client.recv(65536)
+                more = client.recv(65536)
             except BlockingIOError:
                 await asyncio.sleep(0.001)
+            else:
+                assert more, "the stream has ended"
+                data += more
     return data
 
 
@@ -124,6 +129,47 @@ async def test_pipelined_snapshots_nobody_reads_do_not_pile_up() -> None:
         assert node.door.snapshots.counts["200"] < 5000  # what the kernel takes for one connection
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def shrink(node: Node) -> None:
+    """Let the kernel take little of what the server writes."""
+    server = node.door._server
+    assert server is not None
+    server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+
+
+async def test_answers_nobody_reads_hold_no_connection() -> None:
+    """Seen failing with aiohttp's patience alone, which rests while an answer waits: all 29 stayed."""
+    request = b"GET /v1/history/krw/BTC HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with serving(patience_s=0.5) as node:
+        shrink(node)
+        before = open_files()
+        with contextlib.ExitStack() as stack:
+            for more in range(29):
+                stack.enter_context(deaf(node, "/v1/history/krw/BTC", "")).sendall(request * more)
+            await until(lambda: open_files() == before + 2 * 29)
+            await until(lambda: open_files() == before + 29)
+
+
+async def test_a_refusal_nobody_reads_holds_no_connection() -> None:
+    """Seen failing with a close that waits for what was written before it."""
+    question = b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with serving(allowed_origins=["https://friend.example"]) as node:
+        shrink(node)
+        before = open_files()
+        with deaf(node, "/v1/snapshot", "") as client:
+            await until(lambda: node.door.visitors)
+            transport = next(iter(node.door.visitors))._transport
+            while not transport.get_write_buffer_size():
+                client.sendall(question)
+                await asyncio.sleep(0.001)
+            client.sendall(f"GET /v1/stream/krw HTTP/1.1\r\nHost: x\r\nOrigin: https://a.b\r\n{UPGRADE}\r\n".encode())
+            await until(lambda: not node.door.visitors)
+            await until(lambda: open_files() == before + 1)
+
+
 async def test_pipelined_snapshots_somebody_reads_all_come() -> None:
     async with serving() as node, raw(node) as (reader, writer):
         writer.write(b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
@@ -141,6 +187,21 @@ async def test_a_stream_begins_behind_the_answers_that_wait_on_its_connection() 
         await reader.readuntil(b'"type":"snapshot"')
         node.say(row("ETH", "77"))
         await reader.readuntil(b'"price":"77"')
+
+
+async def test_a_stream_outlives_the_patience_with_an_answer_before_it_that_was_read_late() -> None:
+    """Seen failing with a patience that goes on when the answer is out."""
+    request = b"GET /v1/history/krw/BTC HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with serving(patience_s=0.5, heartbeat_s=0.1) as node:
+        shrink(node)
+        server = node.door.runner.server
+        assert server is not None
+        with deaf(node, "/v1/history/krw/BTC", "") as client:
+            client.sendall(request * 9 + f"GET /v1/stream/krw HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n".encode())
+            await until(lambda: [one for one in server.connections if one.writing_paused])
+            await read_all(client, b"", b'"type":"snapshot"')
+            for _ in range(8):
+                await read_all(client, b"", b'"type":"heartbeat"')
 
 
 async def test_small_messages_do_not_wait_for_each_other_and_buffers_are_small() -> None:

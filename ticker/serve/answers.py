@@ -1,8 +1,9 @@
 """I/O: what every HTTP answer has in common: its headers, its tag and short forms, and errors as objects."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from aiohttp import web
 
@@ -113,9 +114,35 @@ async def without_version(_request: web.Request, response: web.StreamResponse) -
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's side of one connection; what cannot be read is answered as every error is, and not logged."""
+    """aiohttp's side of one connection; what cannot be read is answered as every error is, and not logged.
 
-    __slots__ = ()
+    Its own patience rests while it answers: who leaves an answer unread is shown out here.
+    """
+
+    __slots__ = ("_shown_out",)
+    _shown_out: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """From here on every byte that the socket does not take at once is noticed."""
+        super().connection_made(transport)
+        cast("asyncio.Transport", transport).set_write_buffer_limits(0)
+
+    def pause_writing(self) -> None:
+        """An answer waits to be read."""
+        super().pause_writing()
+        transport = cast("asyncio.Transport", self.transport)
+        self._shown_out = self._loop.call_later(self.keepalive_timeout, transport.abort)
+
+    def resume_writing(self) -> None:
+        """It is out."""
+        self._shown_out.cancel()
+        super().resume_writing()
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        """It is over."""
+        if self.writing_paused:
+            self._shown_out.cancel()
+        super().connection_lost(error)
 
     def handle_error(
         self,

@@ -14,7 +14,7 @@ from ticker.model import Board, Language
 from ticker.serve import head, query
 from ticker.serve.head import END, LONGEST, Head, accepts_gzip, board_in, garbled
 from ticker.serve.query import Refusal
-from ticker.serve.refused import NO_ROOM, turn_away
+from ticker.serve.refused import LATE_S, NO_ROOM, turn_away
 from ticker.serve.snapshots import date_of
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 STREAM: Final = "/v1/stream"
 SNAPSHOT: Final = "/v1/snapshot"
 SHORT: Final = 1024
-LATE_S: Final = 1.0
-"""Patience with those who are only to be told that there is no room."""
 
 
 class Question(Struct, frozen=True):

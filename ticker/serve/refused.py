@@ -15,6 +15,8 @@ from ticker.serve.snapshots import date_of
 from ticker.serve.websocket import FULL
 
 NO_ROOM: Final = Refusal("busy", "no room for another connection")
+LATE_S: Final = 1.0
+"""Patience with those who are only to be told that they cannot stay."""
 
 
 def turn_away(transport: asyncio.Transport, request: Head | None, refusal: Refusal) -> None:
@@ -28,6 +30,7 @@ def turn_away(transport: asyncio.Transport, request: Head | None, refusal: Refus
             data = accept(request)[0] + FULL
     transport.write(data)
     transport.close()
+    asyncio.get_running_loop().call_later(LATE_S, transport.abort)  # who reads nothing keeps a closed one open
 
 
 def _as_http(refusal: Refusal) -> bytes:

@@ -139,16 +139,10 @@ class Prices:
     def restore(self, board: str, rows: Mapping[str, Row], now: Instant) -> None:
         """Take over the rows that Redis kept, unless newer prices are known here: they are as old as they say."""
         for symbol in self.rows[board]:
-            row = rows.get(symbol) or Row(symbol=symbol)
-            if row.price is not None and row.source not in self.exchanges:
-                continue  # it stays in Redis as it is
-            self.rows[board][symbol] = row
-            if row.price is None:
+            row = self.rows[board][symbol] = rows.get(symbol) or Row(symbol=symbol)
+            if row.price is None or row.source is None:
                 continue
-            stopped, gone = row.reason == "suspended", row.reason == "delisted"
-            market = Market(row.source or "", symbol, self.boards[board].quote, "", suspended=stopped, delisted=gone)
-            quote = self.quotes.get(market.exchange, symbol, market.quote) or self.quotes.watch(market)
-            self._chosen[board, symbol] = quote
+            quote = self._chosen[board, symbol] = self._restored(self.boards[board], row.source, row)
             if quote.ts >= (row.ts or 0):
                 continue  # what is known here is newer
             quote.price = quote.guard.good = Decimal(row.price)
@@ -158,6 +152,15 @@ class Prices:
             if age >= -SKEW:  # else a clock that was set back since told it: nobody knows how old it is
                 quote.heard_at = now.mono - max(0, age)
                 quote.link.restored(quote.heard_at, now)
+
+    def _restored(self, board: Board, source: str, row: Row) -> Quote:
+        """The quote a row was made of; an exchange that was disabled is watched by nobody, and grows old."""
+        stopped, gone = row.reason == "suspended", row.reason == "delisted"
+        market = Market(source, row.symbol, board.quote, "", suspended=stopped, delisted=gone)
+        if source in self.exchanges:
+            return self.quotes.get(source, row.symbol, board.quote) or self.quotes.watch(market)
+        step = format(Decimal(1).scaleb(-row.decimals), "f")
+        return self.quotes.unwatched(msgspec.structs.replace(market, tick_size=step))
 
     # -- what readers see ---------------------------------------------------------------------------------------------
 

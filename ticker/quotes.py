@@ -120,6 +120,12 @@ class Quotes:
         self._heard[market.exchange, market.listed or market.symbol, market.quote] = quote
         return quote
 
+    def unwatched(self, market: Market) -> Quote:
+        """A market of which nothing will come: no list, no link and no minute tells of it."""
+        self.history.open(market.key)
+        patience = round(self._stale_after_s * 1000)
+        return Quote(market, Link(patience, patience))
+
     def listed(self, exchange: str, markets: Iterable[Market], now: Instant) -> None:
         """A complete market list: what it lacks is absent from now on."""
         found = {(market.symbol, market.quote): market for market in markets}

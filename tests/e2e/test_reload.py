@@ -125,6 +125,34 @@ def test_boards_names_and_origins_change_and_nobody_is_disconnected(tmp_path: Pa
         assert collector.process.poll() is servers.process.poll() is None
 
 
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_a_row_whose_exchange_was_disabled_grows_old_and_keeps_its_price(
+    tmp_path: Path, redis_url: str, how: str
+) -> None:
+    """Seen failing with what Redis holds of unknown exchanges left as it is: live for good."""
+    config = tmp_path / "ticker.toml"
+    config.write_text(BEFORE, encoding="utf-8")
+    with Exchanges() as exchanges, contextlib.ExitStack() as stack:
+        settings = {"redis__url": redis_url, "server__stale_after_s": "2", **exchanges.settings}
+        collector = stack.enter_context(Program(tmp_path, "collect", config=str(config), **settings))
+        server = stack.enter_context(Program(tmp_path, "serve", **settings, config=str(config)))
+        until(lambda: live(server, "old") and server.rows("old")["BTC"]["change_pct"] is not None, server)
+        config.write_text(f"{BEFORE}[exchanges.bithumb]\nenabled = false\n", encoding="utf-8")
+        if how == "restart":
+            collector.stop()
+            collector.start()
+        else:
+            collector.process.send_signal(signal.SIGHUP)
+        until(lambda: server.rows("old")["BTC"]["state"] == "stale", server)
+        old = server.rows("old")["BTC"]
+        until(lambda: {row["source"] for row in server.rows("krw").values()} == {"upbit"}, server)
+        until(lambda: live(server, "krw"), server)
+        later = server.rows("old")["BTC"]
+        assert all(later[key] == old[key] for key in ("price", "ts", "source", "state"))
+        assert old["source"] == "bithumb"
+        assert None not in {later["price"], later["ts"], later["change_pct"]}
+
+
 def test_a_terminal_that_is_closed_means_the_end(tmp_path: Path, redis_url: str) -> None:
     """Fails when a hang-up only reads the configuration again: the program would be left behind."""
     ours, terminal = os.openpty()

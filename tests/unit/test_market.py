@@ -385,3 +385,35 @@ def test_an_unknown_market_is_not_taken() -> None:
     prices = made("BTC")
     assert prices.tick("alpha", 1, Tick("DOGE", "KRW", D(1), T), at(0)) == "unknown"
     assert prices.tick("alpha", 1, Tick("BTC", "USDT", D(1), T), at(0)) == "unknown"
+
+
+def left_behind(sources: tuple[str, ...], source: str, **kept: object) -> Prices:
+    """Boards `krw` with these sources and `other` with all, after the first one's row came back from Redis."""
+    boards = {"krw": make_board("BTC", sources=sources), "other": make_board("BTC", "ETH", name="other")}
+    prices = Prices(boards, EXCHANGES, 15)
+    told = {"symbol": "BTC", "price": "529", "decimals": 2, "source": source, "ts": T, "received_ts": T}
+    prices.restore("krw", {"BTC": msgspec.convert(told | kept, Row)}, at(5_000))
+    return prices
+
+
+@pytest.mark.parametrize(("sources", "source"), [(("beta", "gone"), "gone")])
+@pytest.mark.parametrize("state", ["live", "held"])
+def test_the_price_of_a_source_that_is_none_any_more_grows_old_and_stays(
+    state: str, sources: tuple[str, ...], source: str
+) -> None:
+    """Its exchange was disabled; its percent is right for as long as there are samples.
+
+    Seen failing with rows of unknown exchanges left in Redis as they are.
+    """
+    prices = left_behind(sources, source, state=state)
+    prices.history.put(f"{source}:BTC/KRW", T - DAY - MINUTE, D(500))
+    prices.watch([make_market("alpha", "BTC"), make_market("alpha", "ETH"), make_market("beta", "BTC")])
+    for ms in range(6_000, 21_000, 5_000):
+        prices.tick("alpha", 1, Tick("ETH", "KRW", D(5), T + ms), at(ms))
+    shown = row(prices, 20_001)
+    assert (shown.state, shown.price, shown.source, shown.ts) == ("stale", "529", source, T)
+    assert (shown.decimals, shown.change_pct, shown.ref_ts) == (2, "5.8", T - DAY)
+    later = row(prices, MINUTE)
+    assert (later.price, later.ts, later.change_pct, later.ref) == ("529", T, None, None)
+    tick(prices, "beta", "530", MINUTE)
+    assert (row(prices, MINUTE).source, row(prices, MINUTE).state) == ("beta", "live")

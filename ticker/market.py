@@ -154,10 +154,10 @@ class Prices:
                 quote.link.restored(quote.heard_at, now)
 
     def _restored(self, board: Board, source: str, row: Row) -> Quote:
-        """The quote a row was made of; an exchange that was disabled is watched by nobody, and grows old."""
+        """The quote a row was made of; what is no source of the board any more is watched by nobody, and grows old."""
         stopped, gone = row.reason == "suspended", row.reason == "delisted"
         market = Market(source, row.symbol, board.quote, "", suspended=stopped, delisted=gone)
-        if source in self.exchanges:
+        if source in board.sources and source in self.exchanges:
             return self.quotes.get(source, row.symbol, board.quote) or self.quotes.watch(market)
         step = format(Decimal(1).scaleb(-row.decimals), "f")
         return self.quotes.unwatched(msgspec.structs.replace(market, tick_size=step))

@@ -396,14 +396,15 @@ def left_behind(sources: tuple[str, ...], source: str, **kept: object) -> Prices
     return prices
 
 
-@pytest.mark.parametrize(("sources", "source"), [(("beta", "gone"), "gone")])
+@pytest.mark.parametrize(("sources", "source"), [(("beta",), "alpha"), (("beta", "gone"), "gone")])
 @pytest.mark.parametrize("state", ["live", "held"])
 def test_the_price_of_a_source_that_is_none_any_more_grows_old_and_stays(
     state: str, sources: tuple[str, ...], source: str
 ) -> None:
-    """Its exchange was disabled; its percent is right for as long as there are samples.
+    """Its board dropped it, or its exchange was disabled; its percent is right for as long as there are samples.
 
-    Seen failing with rows of unknown exchanges left in Redis as they are.
+    Seen failing with rows of unknown exchanges left in Redis as they are, and with the restored market watched: live
+    for good on the connection that serves the other board.
     """
     prices = left_behind(sources, source, state=state)
     prices.history.put(f"{source}:BTC/KRW", T - DAY - MINUTE, D(500))
@@ -417,3 +418,12 @@ def test_the_price_of_a_source_that_is_none_any_more_grows_old_and_stays(
     assert (later.price, later.ts, later.change_pct, later.ref) == ("529", T, None, None)
     tick(prices, "beta", "530", MINUTE)
     assert (row(prices, MINUTE).source, row(prices, MINUTE).state) == ("beta", "live")
+
+
+def test_what_its_board_dropped_is_not_delisted_though_no_list_that_was_asked_for_has_it() -> None:
+    """Seen failing with the restored market watched: after a day it was told that its exchange had delisted it."""
+    prices = left_behind(("beta",), "alpha", state="live")
+    listed = [make_market("alpha", "ETH")]
+    prices.quotes.listed("alpha", listed, at(6_000))
+    prices.quotes.listed("alpha", listed, at(6_000 + DAY))
+    assert (row(prices, 6_001 + DAY).state, row(prices, 6_001 + DAY).reason) == ("stale", None)

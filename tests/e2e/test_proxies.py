@@ -95,6 +95,20 @@ async def test_pages_know_the_address_they_are_read_at(made: Proxy, scheme: str,
                 assert answer.status == 200, path
 
 
+@pytest.mark.parametrize(("made", "scheme"), PROXIES)
+@pytest.mark.parametrize("inside", ["/prices", ""])
+async def test_no_reader_decides_where_a_page_is(made: Proxy, scheme: str, inside: str, tmp_path: Path) -> None:
+    """Seen failing with a Caddyfile whose site at / lets a reader's own prefix pass."""
+    async with fronted(made, scheme, tmp_path) as front, front.session() as session:
+        url, forged = front.url.removesuffix("/prices") + inside, {"X-Forwarded-Host": "evil.example"}
+        forged |= {"X-Forwarded-Prefix": "/evil", "X-Forwarded-Proto": "https", "X-Forwarded-For": "6.6.6.6"}
+        async with session.get(f"{url}/fragment/krw?assets=1", headers=forged) as answer:
+            text = await answer.text()
+            assert answer.status == (404 if scheme == "https" and not inside else 200)
+            assert "evil" not in text
+            assert answer.status == 404 or f'src="{url}/widget.js"' in text
+
+
 async def test_nginx_asks_once_for_what_many_want_and_serves_it_when_nobody_answers(tmp_path: Path) -> None:
     async with fronted(proxy.nginx, "https", tmp_path) as front, front.session() as session:
 

@@ -67,6 +67,56 @@ def test_the_public_address(settings: dict[str, Any], peer: str, url: str) -> No
 
 
 @pytest.mark.parametrize(
+    "prefix",
+    [
+        ".evil.example",
+        "@evil.example",
+        ":8000",
+        "//evil.example",
+        "/a//b",
+        "/a/.evil.example?",
+        "/a#",
+        "/a b",
+        '/a"><script>',
+        "\\evil",
+        "/a\n",
+        "/가",
+        "evil",
+    ],
+)
+def test_a_prefix_that_is_no_path_is_none(prefix: str) -> None:
+    """Seen failing with every prefix taken: pages would have loaded their script from another host."""
+    server = Server(trusted_proxies=PROXIES)
+    assert public_url(FORWARDED | {"x-forwarded-prefix": prefix}, "10.0.0.1", server) == "https://news.example"
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "/ticker", "/a/b.c/~d-e_f/"])
+def test_a_prefix_that_is_a_path_is_taken(prefix: str) -> None:
+    server, path = Server(trusted_proxies=PROXIES), prefix.rstrip("/")
+    assert public_url(FORWARDED | {"x-forwarded-prefix": prefix}, "10.0.0.1", server) == f"https://news.example{path}"
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("news.example:8443", "news.example:8443"),
+        ("[2001:DB8::1]:443", "[2001:DB8::1]:443"),
+        ("xn--9n2bp8q.kr", "xn--9n2bp8q.kr"),
+        ("evil.example/x", "inner:8080"),
+        ("user@evil.example", "inner:8080"),
+        ("evil.example?", "inner:8080"),
+        ("a:b:1", "inner:8080"),
+        ("[evil.example]", "inner:8080"),
+        ('x"><script>', "inner:8080"),
+    ],
+)
+def test_a_forwarded_host_that_is_none_is_not_taken(host: str, known: str) -> None:
+    """Seen failing with every host taken."""
+    server = Server(trusted_proxies=PROXIES)
+    assert public_url(FORWARDED | {"x-forwarded-host": host}, "10.0.0.1", server) == f"https://{known}/ticker"
+
+
+@pytest.mark.parametrize(
     ("origin", "settings", "may"),
     [
         (None, {}, True),

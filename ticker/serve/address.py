@@ -1,13 +1,18 @@
 """Pure: who asks, and under which address we are known, behind proxies that are trusted and none that are not."""
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ticker.settings import Server
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+HOST: Final = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+PREFIX: Final = re.compile(r"(?:/[\w.~-]+)*/?", re.ASCII)
+"""Scripts are fetched from there: what could turn a path into another host is none."""
 
 
 def client_of(peer: str, forwarded: str, trusted: Sequence[str]) -> str:
@@ -36,9 +41,10 @@ def public_url(headers: Mapping[str, str], peer: str, server: Server) -> str:
         return server.public_url.rstrip("/")
     host, scheme, prefix = headers.get("host", ""), "http", ""
     if is_trusted(peer, tuple(server.trusted_proxies)):
-        host = _first(headers.get("x-forwarded-host", "")) or host
+        forwarded, path = _first(headers.get("x-forwarded-host", "")), headers.get("x-forwarded-prefix", "")
+        host = forwarded if HOST.fullmatch(forwarded) else host
+        prefix = path if PREFIX.fullmatch(path) else ""
         scheme = _first(headers.get("x-forwarded-proto", ""))
-        prefix = headers.get("x-forwarded-prefix", "")
     return f"{'https' if scheme == 'https' else 'http'}://{host}{prefix.rstrip('/')}"
 
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from ticker.cli import cli
+from ticker.serve.hub import HEARTBEAT_S
 from ticker.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,28 @@ def test_kubernetes_waits_for_the_drain_and_sends_readers_to_servers_only() -> N
     patience = server["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
     before = int(containers(server)["lifecycle"]["preStop"]["exec"]["command"][1])
     assert patience >= before + load(None, {}).server.drain_s + 10
+
+
+UNITS = {"ms": 0.001, "": 1, "s": 1, "m": 60, "h": 3600}
+PATIENCE = re.compile(r"(?i)\b\w*(?:read|send|idle|stream|tunnel)[-_]?timeout\w*[\"':= ]+(\d+)(ms|s|m|h)?\b")
+NGINX_READS_S = 60.0
+"""What nginx waits for the next bytes where its configuration says nothing else."""
+
+
+def patience(text: str) -> list[float]:
+    """The seconds of silence, in each place that says how many, after which a proxy cuts."""
+    return [float(number) * UNITS[unit or ""] for number, unit in PATIENCE.findall(text)]
+
+
+def test_something_comes_twice_before_any_proxy_takes_a_reader_for_idle() -> None:
+    """Seen failing with a `proxy_read_timeout` of 15 s, a Caddy `read_timeout` of 20s, and a heartbeat of 30 s."""
+    told = {
+        file.name: patience(file.read_text(encoding="utf-8"))
+        for file in [*DEPLOY.glob("nginx*.conf"), *DEPLOY.glob("Caddy*"), *DEPLOY.glob("kubernetes/*")]
+    }
+    told["embedding.md"] = patience((ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")) or [NGINX_READS_S]
+    assert told["nginx.conf"] == [60]
+    assert {name: waits for name, waits in told.items() if min(waits, default=60) <= 2 * HEARTBEAT_S} == {}
 
 
 def test_kubernetes_own_schemas_agree() -> None:

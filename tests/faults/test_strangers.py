@@ -8,16 +8,20 @@ import struct
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
-import orjson
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
+from tests.contract.test_server_rules import frame
 from tests.program import Program, clients_at, until
+from tests.server import ended, heard
 from ticker.serve.door import PATIENCE_S
 
 BURST = 20_000
 AT_ONCE = 500
+FLOOD_S = 3
+FLOOD = 50_000
 SHOWN_OUT_S = 15.0
 KEY = base64.b64encode(bytes(16)).decode()
 HEAD = "GET {} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.77\r\n"
@@ -82,20 +86,60 @@ def burst(port: int) -> Counter[str]:
     return ends
 
 
+@contextlib.asynccontextmanager
+async def reading(program: Program) -> AsyncIterator[ClientConnection]:
+    """A reader who is in, as soon as the second has room for one more."""
+    while True:
+        async with connect(f"ws://127.0.0.1:{program.port}/v1/stream/krw") as client:
+            if (await heard(client))["type"] == "snapshot":
+                yield client
+                return
+
+
+async def listen(client: ClientConnection, gap_s: float, trouble: asyncio.Task[Any]) -> Counter[str]:
+    """What a reader hears while others make trouble; fails when it hears nothing for so long."""
+    told: Counter[str] = Counter()
+    while not trouble.done():
+        async with asyncio.timeout(gap_s):
+            told[(await heard(client))["type"]] += 1
+    return told
+
+
+async def flood(program: Program) -> Counter[int | None]:
+    """For seconds, tens of thousands of questions in one go, again and again; how each of these streams ended."""
+    words = frame(1, b'{"op":"snapshot"}') * FLOOD
+    ends: Counter[int | None] = Counter()
+    over = time.monotonic() + FLOOD_S
+    while time.monotonic() < over:
+        async with connect(f"ws://127.0.0.1:{program.port}/v1/stream/krw") as client:
+            if (await heard(client))["type"] == "snapshot":
+                client.transport.write(words)
+            ends[await ended(client)] += 1
+    return ends
+
+
+async def test_floods_of_fifty_thousand_messages_leave_no_reader_waiting_for_a_second(program: Program) -> None:
+    """Seen failing without the limit of messages, and with a server that took 1.2 s for each of these ends."""
+    async with asyncio.timeout(30), reading(program) as client:
+        flooding = asyncio.create_task(flood(program))
+        told = await listen(client, 1, flooding)
+        ends = await flooding
+    assert ends.keys() <= {4029, 1013}
+    assert ends[4029] > FLOOD_S
+    assert told["update"] > FLOOD_S
+
+
 async def test_twenty_thousand_connects_in_a_burst_and_a_reader_goes_on(program: Program) -> None:
-    """Seen failing without the limit of handshakes: everybody came in."""
-    async with asyncio.timeout(50), connect(f"ws://127.0.0.1:{program.port}/v1/stream/krw") as client:
+    """Seen failing without the limit of handshakes, when everybody came in, and with 50 ms of work for each refusal."""
+    async with asyncio.timeout(50), reading(program) as client:
         knocking_on = asyncio.create_task(asyncio.to_thread(burst, program.port))
-        heard: Counter[str] = Counter()
-        while not knocking_on.done():
-            async with asyncio.timeout(5):
-                heard[orjson.loads(await client.recv())["type"]] += 1
+        told = await listen(client, 3, knocking_on)
         ends = await knocking_on
         async with knocking(program, b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n") as (reader, _):
             assert b"200" in await reader.readline()
     assert ends.keys() == {"open", "full"}
     assert ends["full"] > ends["open"] > 0
-    assert heard["update"] > 5
+    assert told["update"] > 5
     until(lambda: clients_at(int(program.admin.rpartition(":")[2])) == 0, program)
 
 

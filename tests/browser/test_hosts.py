@@ -5,10 +5,11 @@ from hashlib import sha384
 
 import msgspec
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.speaker import ASSETS, NOON, Speaker
 from tests.browser.test_sidebar import ELEMENT, ROWS, host, row, table, until
+from tests.server import serving
 from ticker.model import Language, Row
 from ticker.sidebar.look import look_of
 
@@ -68,6 +69,24 @@ async def test_a_sandboxed_frame_tells_its_height_and_foreign_messages_are_ignor
     await speaker.push(BTC={"price": "57900000"})
     await expect(frame.locator(row("BTC"))).to_contain_text("57,900,000")
     assert await tab.evaluate("document.querySelector('iframe').height < 1100")
+
+
+async def test_a_browser_shows_a_sidebar_on_the_pages_that_are_named_and_on_no_other(
+    context: BrowserContext, speaker: Speaker
+) -> None:
+    """Seen failing with `frame_ancestors` left out of the policy of `/embed`."""
+    page = await context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "frame-ancestors" in said.text else None)
+    async with serving(frame_ancestors=[speaker.url]) as node:
+        html = f'<!doctype html><iframe src="{node.url}/embed/krw"></iframe>'
+        await host(page, speaker, html)
+        await expect(page.frame_locator("iframe").locator(ROWS)).to_have_count(3)
+        assert refused == []
+        await page.goto(f"{elsewhere(speaker)}/host")
+        await until(lambda: any(speaker.url in text for text in refused))
+        assert page.frames[1].url == "chrome-error://chromewebdata/"
+        await expect(page.frame_locator("iframe").locator(ROWS)).to_have_count(0)
 
 
 async def test_a_fragment_in_a_euc_kr_page_in_quirks_mode(tab: Page, speaker: Speaker) -> None:

@@ -119,6 +119,7 @@ async def test_whose_address_counts_is_not_the_strangers_to_say(
 
 
 def test_nothing_but_the_sidebar_is_open_to_others_by_default() -> None:
+    """Seen failing with `0.0.0.0` as the default of `admin.host`."""
     settings = Settings()
     assert (settings.admin.host, settings.server.host, settings.server.trusted_proxies) == (
         "127.0.0.1",

@@ -55,6 +55,7 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 @pytest.mark.skipif(not (ROOT / ".venv-publish" / "installed").exists(), reason="`make docs` has not been run here")
 def test_a_release_has_a_bill_of_what_is_locked(tmp_path: Path) -> None:
+    """Seen failing with a bill of an environment in which nothing was installed."""
     subprocess.run(["make", "release", f"DIST={tmp_path}"], cwd=ROOT, capture_output=True, check=True)
     names = {f"ticker-{__version__}.tar.gz", f"ticker-{__version__}-py3-none-any.whl", "ticker.cdx.json"}
     assert {path.name for path in tmp_path.iterdir()} == names

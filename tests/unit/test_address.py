@@ -63,6 +63,7 @@ FORWARDED = {
     ],
 )
 def test_the_public_address(settings: dict[str, Any], peer: str, url: str) -> None:
+    """Seen failing with the headers of anybody believed."""
     assert public_url(FORWARDED, peer, Server(**settings)) == url
 
 

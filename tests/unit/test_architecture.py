@@ -88,6 +88,14 @@ def strings(path: Path) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("name", sorted(EXCHANGES))
+def test_an_exchange_is_reached_over_tls_unless_the_settings_say_otherwise(name: str) -> None:
+    """Seen failing with an address of `ws://`, and with a candle address of `http://`."""
+    assert (EXCHANGES[name].ws_url[:6], EXCHANGES[name].rest_url[:8]) == ("wss://", "https://")
+    plain = [text for text in strings(PACKAGE / "exchanges" / f"{name}.py") if re.search(r"\b(ws|http)://", text)]
+    assert plain == []
+
+
 @pytest.mark.parametrize(("folder", "most"), [("exchanges", 100), ("sim", 40)])
 @pytest.mark.parametrize("name", sorted(EXCHANGES))
 def test_an_exchange_is_at_most_100_lines_and_its_simulator_40(name: str, folder: str, most: int) -> None:

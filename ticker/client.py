@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 FIRST_S: Final = 10.0
 LONGEST_S: Final = 60.0
 SNAPSHOT_S: Final = 5.0
+SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 BROKEN: Final = {1002, 1007, 1008, 1009}
 """The close codes, and the HTTP statuses, after which nobody should come back."""
 FINAL: Final = {*range(200, 500)} - {408, 429}
@@ -170,10 +171,11 @@ def _bye(message: dict[str, Any]) -> Bye:
 
 def address(url: str, board: str | None, symbols: Sequence[str] | None, lang: str, interval_ms: int | None) -> str:
     """The websocket's address on a server known by its http, https, ws or wss address, path prefix included."""
-    parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    if scheme not in {"ws", "wss"} or not parts.hostname:
-        raise UsageError(f"{url!r} is not the address of a server; one looks like http://127.0.0.1:8080")
+    try:
+        parts = urlsplit(url)
+        scheme = SCHEMES[parts.scheme if parts.hostname and parts.port != 0 else ""]
+    except (LookupError, ValueError):  # ValueError: half an IPv6 address, a port that is none
+        raise UsageError(f"{url!r} is not the address of a server; one looks like http://127.0.0.1:8080") from None
     wish = {"symbols": ",".join(symbols or ()), "lang": lang, "interval_ms": interval_ms}
     path = f"{parts.path.rstrip('/')}/v1/stream" + (f"/{quote(board, safe='')}" if board else "")
     return f"{scheme}://{parts.netloc}{path}?" + urlencode({key: value for key, value in wish.items() if value})

@@ -300,8 +300,11 @@ def test_the_address_of_the_stream(url: str, board: str, symbols: tuple[str, ...
     assert address(url, board, symbols, "en", None) == expected
 
 
-@pytest.mark.parametrize("url", ["h:1", "ftp://h", "", "http://"])
+@pytest.mark.parametrize(
+    "url", ["h:1", "ftp://h", "", "http://", "http://[::", "http://h:99999", "http://h:x", "ws://h:0"]
+)
 def test_what_is_no_address_is_said_so(url: str) -> None:
+    """Seen failing with a traceback at half an IPv6 address."""
     with pytest.raises(UsageError, match="not the address of a server"):
         address(url, None, None, "en", None)
 

@@ -7,10 +7,13 @@ import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
+import aiohttp
 from websockets.exceptions import ConnectionClosed
 
+from ticker.exchanges.exchange import PARSE_ERRORS
 from ticker.logs import printable
 
+UNREADABLE: Final = (*PARSE_ERRORS, aiohttp.ClientError)
 LOST: Final = "the connection was lost"
 NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
 
@@ -23,6 +26,10 @@ def why_not(error: BaseException, url: str, proxy: str | None = None) -> str:
     if isinstance(error, OSError):
         way = f" through {host_of(proxy)}" if proxy else ""
         return f"{host_of(url)} cannot be reached{way} ({_cause(error)})"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy refuses with HTTP {error.status}"
+    if isinstance(error, UNREADABLE):  # their words may hold what was answered
+        return f"its answer cannot be read ({type(error).__name__})"
     return printable(str(error)) or type(error).__name__
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,19 @@ def test_malformed_frames_are_dropped(name: str, frame: bytes) -> None:
     """Seen failing without what turns a parser's error into a `BadFrame`."""
     harmless(name, frame)
     harmless(name, frame.decode("latin-1"))
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_what_is_said_of_a_bad_frame_has_no_text_of_it(name: str) -> None:
+    """Seen failing with the frame's beginning in the sentence, and with a parser's own words."""
+    said = []
+    for frame in (sample["frame"] for sample in samples(name)):
+        for odd_one in (frame[: len(frame) // 2] + "hunter2", frame + "hunter2", f"hunter2 {frame}"):
+            for form in (odd_one, odd_one.encode(), gzip.compress(odd_one.encode())):
+                with pytest.raises(BadFrame) as error:
+                    read(EXCHANGES[name], form, {})
+                said.append(str(error.value))
+    assert not [sentence for sentence in said if not re.fullmatch(r"\w+ in \d+ bytes", sentence)]
 
 
 def without(prices: set[Decimal], value: Any) -> Any:

@@ -1,7 +1,9 @@
 """What a feed decides by itself: how long to wait, which connection carries what, and that it ends when told."""
 
 import asyncio
+import contextlib
 import logging
+import re
 
 import msgspec
 import pytest
@@ -10,6 +12,7 @@ from tests.venues import Log, staged, until
 from ticker import clock
 from ticker.collect.backoff import Backoff
 from ticker.collect.feed import Feed, shards
+from ticker.exchanges import EXCHANGES
 from ticker.exchanges.upbit import UPBIT
 from ticker.model import Market
 
@@ -58,3 +61,21 @@ async def test_a_venue_that_comes_back_is_well_again(caplog: pytest.LogCaptureFi
             await stage.hear()
     said = [record.getMessage() for record in caplog.records]
     assert said == ["upbit: HTTP 503 at the handshake", "upbit: well again"]
+
+
+async def test_no_text_of_a_frame_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Seen failing with a frame's beginning in the line."""
+    caplog.set_level(logging.DEBUG, "ticker")
+    async with staged() as stages:
+        for stage in stages:
+            stage.venue.faults.garbage = b'{"hunter2'
+        async with contextlib.AsyncExitStack() as stack:
+            for stage in stages:
+                await stack.enter_async_context(stage.feeding())
+            for stage in stages:
+                await until(stage.subscribed)
+                await stage.publish()
+            await until(lambda: all("malformed" in stage.log.drops for stage in stages))
+    said = {record.getMessage() for record in caplog.records}
+    assert {line.partition(":")[0] for line in said} == EXCHANGES.keys()
+    assert not [line for line in said if not re.fullmatch(r"\w+: malformed: \w+ in 9 bytes", line)]

@@ -243,7 +243,7 @@ async def test_a_venue_that_gives_its_address_by_http_is_asked_for_each_dial(ven
         }
         async with feeding(upbit, exchange, **changes) as log:
             await until(lambda: log.ticks)
-            assert log.closings == ["closed: /token: not a websocket address: b'\"no address\"'"]
+            assert log.closings == ["closed: /token: not a websocket address: TypeError in 12 bytes"]
             await upbit.drop()
             await until(lambda: log.told.count("opened") == 2)
     assert bodies == []
@@ -274,7 +274,7 @@ async def test_a_fault_of_one_module_is_counted_and_logged_and_stops_nobody(
         async with feeding(upbit, exchange, subscribe=subscribe) as log:
             await until(lambda: log.ticks)
     assert log.told.count("error") == 2
-    assert log.closings == ["closed: ZeroDivisionError: a mistake"] * 2
+    assert log.closings == ["closed: a fault of this program (ZeroDivisionError)"] * 2
     assert "a mistake" in caplog.text
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from tests.venues import until
 from ticker.collect import rest
 from ticker.errors import BadFrame
 from ticker.exchanges import EXCHANGES, Exchange
@@ -71,6 +73,23 @@ async def test_what_is_no_market_list_is_said_so(body: str) -> None:
     async with office(wrong) as (session, exchange):
         with pytest.raises(BadFrame, match="market list"):
             await rest.list_markets(session, exchange, rest.Pace(100))
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+async def test_no_text_of_an_answer_is_in_the_log(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Seen failing with an answer's beginning in the line."""
+    caplog.set_level(logging.DEBUG, "ticker")
+
+    async def talkative(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text='{"hunter2')
+
+    async with office(talkative) as (session, exchange):
+        asking = asyncio.create_task(rest.listed(session, exchange, rest.Pace(100)))
+        await until(lambda: caplog.records)
+        asking.cancel()
+    (line,) = [record.getMessage() for record in caplog.records]
+    why = "not a market list: DecodeError in 9 bytes" if status == 200 else f"HTTP {status}"
+    assert line == f"upbit: market list: /v1/market/all: {why}"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """A password of Redis or of a proxy is written nowhere, whatever goes wrong and whoever says so."""
 
 import os
+import socketserver
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,38 @@ def started(folder: Path, *arguments: str, **settings: str) -> "subprocess.Popen
     return subprocess.Popen(
         command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+
+
+class OldRedis(socketserver.StreamRequestHandler):
+    """A Redis before 6: it does not know HELLO, and repeats what came with it."""
+
+    def handle(self) -> None:
+        while head := self.rfile.readline():
+            words = []
+            for _ in range(int(head[1:])):
+                self.rfile.readline()
+                words.append(self.rfile.readline().strip().decode())
+            name, *others = (f"`{word}`, " for word in words)
+            self.wfile.write(f"-ERR unknown command {name}with args beginning with: {''.join(others)}\r\n".encode())
+
+
+@pytest.fixture
+def old_redis() -> Iterator[str]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OldRedis) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"redis://me:{SECRET}@127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.timeout(90)
+def test_no_password_is_written_that_redis_repeats(old_redis: str, tmp_path: Path) -> None:
+    """Seen failing with Redis's own words."""
+    commands = ("serve", "collect", "doctor", "verify BTC", "board krw freeze")
+    for program in [started(tmp_path, *command.split(), TICKER_REDIS__URL=old_redis) for command in commands]:
+        said, _ = program.communicate(timeout=60)
+        assert "unknown command" in said, (program.args, said)
+        assert SECRET not in said, (program.args, said)
+        assert "Traceback" not in said, (program.args, said)
 
 
 @pytest.mark.timeout(90)

@@ -153,6 +153,18 @@ def test_each_kind_of_nonsense_is_said_once_and_on_one_line(caplog: pytest.LogCa
     assert not [text for text in said if not text.isprintable()]
 
 
+def test_no_value_of_redis_is_repeated_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Seen failing with msgspec's own words: they repeat a state that is none."""
+    log, row = logging.getLogger("ticker.store"), msgspec.to_builtins(GOOD)
+    for name in row:
+        for value in ("hunter2", "hunter'2 hunter2", 'a"\nhunter2', ["hunter2"], {"hunter2": "hunter2"}):
+            lines = [json.dumps(row | {name: value}, ensure_ascii=False), f"hunter2 {value}", f"{value}"]
+            for line in (text for whole in lines for text in (whole, whole[:-3], f"{whole}hunter2")):
+                Checked(log).board("krw", {"BTC": line.encode(), "revision": line.encode()}, {}, {})
+    assert len(caplog.records) > 500
+    assert not [text for record in caplog.records if "hunter2" in (text := record.getMessage())]
+
+
 def test_markets_with_a_place_that_is_none_get_another_and_nobody_elses() -> None:
     """Fails when a new place is counted from how many there are: two markets would share their samples."""
     history = History()

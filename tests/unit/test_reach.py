@@ -7,6 +7,8 @@ import ssl
 
 import aiohttp
 import pytest
+import yarl
+from multidict import CIMultiDict, CIMultiDictProxy
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 
@@ -15,6 +17,7 @@ from ticker.errors import BadFrame
 from ticker.reach import host_of, why_not
 
 URL = "wss://api.example.com/websocket"
+ABOUT = aiohttp.RequestInfo(yarl.URL(URL), "GET", CIMultiDictProxy(CIMultiDict()), yarl.URL(URL))
 UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
 UNTRUSTED.verify_message = "self-signed certificate"
 
@@ -45,11 +48,13 @@ def test_what_cannot_be_reached_says_where_and_why(error: OSError, sentence: str
         (ConnectionClosedError(Close(1001, "bye\n"), None), "it closed the connection (1001 bye)"),
         (ConnectionClosedError(Close(1006, ""), None), "it closed the connection (1006)"),
         (ConnectionClosedError(None, None), "the connection was lost"),
-        (BadFrame("/v1/market/all: HTTP 503 b''"), "/v1/market/all: HTTP 503 b''"),
-        (aiohttp.ClientError(), "ClientError"),
+        (BadFrame("/v1/market/all: HTTP 503"), "/v1/market/all: HTTP 503"),
+        (aiohttp.ClientPayloadError("400, message: b'hunter2'"), "its answer cannot be read (ClientPayloadError)"),
+        (aiohttp.ClientHttpProxyError(ABOUT, (), status=407, message="no"), "the proxy refuses with HTTP 407"),
+        (ValueError("not a price: 'hunter2'"), "its answer cannot be read (ValueError)"),
     ],
 )
-def test_what_was_reached_keeps_its_words(error: Exception, sentence: str) -> None:
+def test_what_was_reached_keeps_its_words_but_what_it_answered(error: Exception, sentence: str) -> None:
     assert why_not(error, URL) == sentence
 
 

@@ -213,7 +213,8 @@ class Collector:
         for accept in accepted:
             symbol, _, quote = accept.partition("/")
             released = self.prices.release(symbol, quote, self._clock())
-            log.info("an editor accepted %r: %d held prices released", accept[:40], released)
+            what = f"{symbol}/{quote}" if released else "nothing that is held"
+            log.info("an editor accepted %s: %d held prices released", what, released)
 
     async def _beat(self) -> None:
         """Each second every row is looked at again: sources fall silent, minutes end, references move."""

@@ -155,7 +155,8 @@ class Feed:
         try:
             return exchange.address(exchange.ws_url, body)
         except PARSE_ERRORS as error:
-            raise BadFrame(f"{exchange.token.path}: not a websocket address: {body[:100]!r}") from error
+            told = f"not a websocket address: {type(error).__name__} in {len(body)} bytes"
+            raise BadFrame(f"{exchange.token.path}: {told}") from error
 
     def _connection(self) -> Connection:
         number = next(self._numbers)
@@ -173,7 +174,7 @@ class Feed:
         if not isinstance(error, EXPECTED):
             self._sink.dropped(self.exchange.name, "error")
             log.error("%s: a fault of this program", self.exchange.name, exc_info=error)
-            return f"{type(error).__name__}: {printable(str(error))}", 0.0
+            return f"a fault of this program ({type(error).__name__})", 0.0
         return why_not(error, self.exchange.ws_url, self._proxy), 0.0
 
     # -- what its connections tell ------------------------------------------------------------------------------------

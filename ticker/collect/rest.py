@@ -64,7 +64,7 @@ async def fetch(
         if answer.status in TOO_MANY or (wait is not None and answer.status != OK):
             pace.hold(wait_of(wait))
         if answer.status != OK:
-            raise BadFrame(f"{request.path[:120]}: HTTP {answer.status} {body[:100]!r}")
+            raise BadFrame(f"{request.path[:120]}: HTTP {answer.status}")
         return body
 
 
@@ -112,7 +112,9 @@ async def list_markets(
         try:
             found += exchange.parse_markets(body)
         except PARSE_ERRORS as error:
-            raise BadFrame(f"{request.path[:120]}: not a market list: {body[:100]!r}") from error
+            raise BadFrame(
+                f"{request.path[:120]}: not a market list: {type(error).__name__} in {len(body)} bytes"
+            ) from error
     if not found:
         raise BadFrame(f"{exchange.markets[0].path[:120]}: an empty market list")
     return found

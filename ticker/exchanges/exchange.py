@@ -125,10 +125,9 @@ def only(fields: str, names: str = "", within: str = "") -> Callable[[Frame], An
 
 
 def read(exchange: Exchange, frame: Frame, memory: Memory) -> list[Event]:
-    """What a received frame means; BadFrame when it is malformed, whatever the way."""
+    """What a received frame means; BadFrame, without a word of it, when it is malformed, whatever the way."""
     try:
         events = exchange.parse(frame, memory)
         return events if type(events) is list else list(events)
     except PARSE_ERRORS as error:
-        message = f"{exchange.name}: {type(error).__name__}: {frame[:200]!r:.200}"
-        raise BadFrame(message) from error
+        raise BadFrame(f"{type(error).__name__} in {len(frame)} bytes") from error

@@ -12,7 +12,7 @@ from ticker.serve.handshake import VERSION
 from ticker.serve.head import END, accepts_gzip, is_known
 from ticker.serve.query import RETRY_AFTER_S, Refusal
 from ticker.serve.snapshots import HEADERS, Snapshot
-from ticker.store import FAILURES
+from ticker.store import FAILURES, why
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException:
         raise
     except FAILURES as error:
-        log.warning("%s: redis cannot be read: %s", request.path[:80], str(error)[:200])
+        log.warning("%s: redis cannot be read: %s", request.path[:80], why(error))
         return refused(Refusal("not_ready", "the store cannot be read now"))
     except Exception:
         log.exception("%s failed", request.path[:80])

@@ -1,6 +1,7 @@
 """Whatever is read from Redis, checked as if it came from outside: what cannot be right is left out, and said."""
 
 import logging
+import re
 import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, TypeVar
@@ -16,6 +17,8 @@ COUNTS: Final = msgspec.json.Decoder(Count)
 TIMES: Final = msgspec.json.Decoder(Time)
 HIDDEN: Final = msgspec.json.Decoder(frozenset[Symbol])
 OWN_FIELDS: Final = {"revision", "ts"}
+QUOTED: Final = re.compile(r""" (["']).*\1""", re.DOTALL)
+"""What msgspec repeats of a value that is none of those it may be."""
 SELDOM_S: Final = 60.0
 LONGEST_NOTICE: Final = 2000
 HIGHEST_SLOT: Final = 65_535
@@ -30,19 +33,19 @@ class Checked:
         self._log = log
         self._again_at: dict[str, float] = {}
 
-    def left_out(self, kind: str, which: str, why: object) -> None:
+    def left_out(self, kind: str, which: str, why: str) -> None:
         """Something in Redis cannot be what it should be."""
         now = time.monotonic()
         if now >= self._again_at.get(kind, now):
             self._again_at[kind] = now + SELDOM_S
-            self._log.warning("%s %r in redis left out: %s", kind, which[:40], repr(str(why))[:200])
+            self._log.warning("%s %r in redis left out: %s", kind, which[:40], repr(why)[:200])
 
     def decoded(self, kind: str, which: str, decoder: msgspec.json.Decoder[T], answer: Any) -> T | None:
         """What lies there, if anything does and it is what it should be."""
         try:
             return decoder.decode(answer) if answer else None
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            self.left_out(kind, which, error)
+            self.left_out(kind, which, QUOTED.sub("", str(error)))
             return None
 
     async def asked(self, which: str, asking: Awaitable[T]) -> T | None:
@@ -65,7 +68,7 @@ class Checked:
     def _wrong_kind(self, which: str, error: ResponseError) -> None:
         if not str(error).startswith("WRONGTYPE"):
             raise error
-        self.left_out("key", which, error)
+        self.left_out("key", which, str(error))
 
     def board(
         self, name: str, moving: Mapping[str, bytes], frozen: Mapping[str, bytes], editor: Mapping[str, bytes]

@@ -13,10 +13,12 @@ REASONS: Final = {
 }
 UNREACHED: Final = re.compile(r"\AError -?\d+ connecting to \S+\. (.*)\Z")
 """redis-py's own words around the system's."""
+ARGUMENTS: Final = ", with args beginning with"
+"""What an old Redis repeats of a command that it does not know: the password, where that is HELLO."""
 
 
 def why(error: BaseException) -> str:
     """The reason in a line, with the remedy where there is one."""
     known = next((said for kind, said in REASONS.items() if isinstance(error, kind)), None)
-    said = UNREACHED.sub(lambda found: found[1].lower(), str(error)[:200].rstrip(". "))
+    said = UNREACHED.sub(lambda found: found[1].lower(), str(error).partition(ARGUMENTS)[0][:200].rstrip(". "))
     return known or said or type(error).__name__

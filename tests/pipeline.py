@@ -6,9 +6,11 @@ Exchanges and reader are in another thread: their work is not ours.
 import asyncio
 import contextlib
 import gc
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.stage import Stage
 from tests.watcher import Watcher
@@ -22,35 +24,94 @@ from ticker.settings import Server, Settings
 from ticker.store import Reader, Writer
 
 STEP_S = 0.005
+NAP_S = 0.001
 STALE_S = 3.0
 
 
-class Lag:
-    """How long one turn of the event loop took at most: seconds of work, and seconds asleep in some call.
+class Bystander(threading.Thread):
+    """A thread that only sleeps: where it is late although there was a core for it, others had Python's one lock."""
 
-    Both leave out the time in which the machine had no core for us, or this would measure our neighbours: for none of
-    our threads, for another one may hold Python's one lock as it waits.
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.kept_out: list[tuple[float, float, float]] = []
+        """From when until when it was late, and for how much of that it waited for the lock."""
+        self._over = False
+
+    def run(self) -> None:
+        woke, waited = time.monotonic(), delayed()
+        while not self._over:
+            time.sleep(NAP_S)
+            due, woke, before, waited = woke + NAP_S, time.monotonic(), waited, delayed()
+            if (lock := woke - due - (waited - before)) > NAP_S:
+                self.kept_out.append((due, woke, lock))
+
+    def stop(self) -> None:
+        self._over = True
+        self.join()
+
+
+class Turn(NamedTuple):
+    """One turn of the event loop, by the steady clock; seconds."""
+
+    began: float
+    ended: float
+    worked: float
+    late: float
+    """What it took, work and waiting, without the time in which the machine had no core for the loop's thread."""
+
+    def held(self, kept_out: Iterable[tuple[float, float, float]]) -> float:
+        """What its own code took: without what others held the lock for, which is no more than they kept others out."""
+        overlaps = ((min(woke, self.ended) - max(due, self.began), lock) for due, woke, lock in kept_out)
+        others = sum(min(overlap, lock) for overlap, lock in overlaps if overlap > 0)
+        return max(self.worked, self.late - max(0.0, others - self.worked))  # its own work keeps others out too
+
+
+class Lag:
+    """How long our code held the event loop in one turn at most, at work or asleep in some call.
+
+    Left out is what is not its doing: that the machine had no core for its thread, which the kernel counts, and that
+    another thread held Python's one lock, as one does that begins a process: the bystander tells for how long.
     """
 
     def __init__(self) -> None:
-        self.worked = 0.0
-        self.slept = 0.0
+        self._bystander = Bystander()
+        self._turns: list[Turn] = []
+
+    def start_over(self) -> None:
+        """Forget what was."""
+        self._turns.clear()
+        self._bystander.kept_out.clear()
+
+    def held(self) -> float:
+        """Seconds."""
+        longest = 0.0
+        for turn in sorted(self._turns, key=lambda turn: max(turn.worked, turn.late), reverse=True):
+            if max(turn.worked, turn.late) <= longest:
+                break
+            longest = max(longest, turn.held(self._bystander.kept_out))
+        return longest
 
     async def run(self) -> None:
         gc.freeze()  # as the program does when it starts
+        self._bystander.start()
         try:
             await self._measure()
         finally:
+            self._bystander.stop()
             gc.unfreeze()
 
     async def _measure(self) -> None:
-        now = asyncio.get_running_loop().time
         while True:
-            at, worked, waited = now(), time.thread_time(), starved()
+            began, worked, waited = time.monotonic(), time.thread_time(), delayed()
             await asyncio.sleep(STEP_S)
-            turn = time.thread_time() - worked
-            self.worked = max(self.worked, turn)
-            self.slept = max(self.slept, now() - at - STEP_S - turn - (starved() - waited))
+            ended = time.monotonic()
+            late = ended - began - STEP_S - (delayed() - waited)
+            self._turns.append(Turn(began, ended, time.thread_time() - worked, late))
+
+
+def delayed() -> float:
+    """Seconds in which this thread was ready to run and had no core, ever."""
+    return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
 def starved() -> float:
@@ -74,11 +135,11 @@ class Pipeline:
         self.watcher = Watcher(self.url, "krw", stage.world.coins)
         stage.background.start(self.watcher.run())
 
-    def rest(self) -> None:
-        """No more trades: what was told last is what must stand everywhere."""
+    def rest(self, symbol: str | None = None) -> None:
+        """No more trades, of one coin or at all: what was told last is what must stand everywhere."""
         for coins in self.world.coins.values():
-            for coin in coins.values():
-                coin.due += 10**12
+            for name, coin in coins.items():
+                coin.due += 10**12 if symbol in {None, name} else 0
 
     def go_on(self) -> None:
         for coins in self.world.coins.values():

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.timeout(120)
 
 
 async def test_an_emptied_redis_gets_it_back_and_a_successor_reads_it_and_no_loop_is_held(tmp_path: Path) -> None:
-    """Seen failing with everything in one batch and minute by minute: never written, the loop held for 2.5 s."""
+    """Seen failing with everything in one batch and minute by minute: never written, the loop held for 2.5 s.
+
+    And with 0.055 s of `time.sleep` before each batch.
+    """
     redis, now = RedisServer(tmp_path), time.time_ns() // 1_000_000
     history, first = History(), minute_of(now - DAY)
     for number in range(MARKETS):
@@ -45,4 +48,4 @@ async def test_an_emptied_redis_gets_it_back_and_a_successor_reads_it_and_no_loo
     for key in history.slots:
         minutes = range(max(first, minute_of(now) - (LENGTH - 1) * MINUTE), minute_of(now), MINUTE)
         assert [found.series(key).get(at) for at in minutes] == [history.series(key).get(at) for at in minutes]
-    assert lag.worked < HELD_S
+    assert lag.held() < HELD_S

@@ -1,6 +1,7 @@
 """I/O: one exchange's life: what it lists, asked again each hour, and its feed and its history side by side.
 
 A market that comes, goes or is renamed begins the feed anew; one that is suspended or resumed changes only its rows.
+One list may be cut short: a market is gone once two in a row lack it, the second asked for a minute later.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from ticker.model import Instant, Market
 log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 3600.0
+AGAIN_S: Final = 60.0
 
 
 class Follow:
@@ -36,6 +38,7 @@ class Follow:
         proxy: str | None = None,
         *,
         refresh_s: float = REFRESH_S,
+        again_s: float = AGAIN_S,
     ) -> None:
         self._exchange = exchange
         self._wanted = wanted_of(prices.boards, exchange.name)
@@ -45,9 +48,12 @@ class Follow:
         self._progress = progress
         self._proxy = proxy
         self._refresh_s = refresh_s
+        self._again_s = again_s
         self._pace = rest.Pace(exchange.candles.per_s if exchange.candles else 1.0)
         self._watching = asyncio.Event()
         self._absent: list[str] = []
+        self._doubted: dict[tuple[str, str], Market] = {}
+        """(symbol, quote) -> the market that the last list lacked, and the one before did not."""
 
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Until cancelled; the history is asked for once the markets are known."""
@@ -78,7 +84,7 @@ class Follow:
     async def _changed(self, session: aiohttp.ClientSession, codes: set[str]) -> list[Market]:
         """The markets that are traded, once they are other ones than these."""
         while True:
-            await asyncio.sleep(self._refresh_s)
+            await asyncio.sleep(self._again_s if self._doubted else self._refresh_s)
             traded = await self._traded(session)
             if {market.code for market in traded} != codes:
                 return traded
@@ -88,9 +94,22 @@ class Follow:
         markets, absent = choose(
             self._wanted, await rest.listed(session, self._exchange, self._pace, proxy=self._proxy)
         )
-        if absent and absent != self._absent:
-            log.warning("%s does not list %s: left out", self._exchange.name, ", ".join(absent))
-        self._absent = absent
+        self._doubt(markets)
+        if self._doubted:
+            keys = ", ".join(market.key for market in self._doubted.values())
+            log.warning("a market list without %s: asked for again in %g s", keys, self._again_s)
+        elif absent != self._absent:
+            self._absent = absent
+            if absent:
+                log.warning("%s does not list %s: left out", self._exchange.name, ", ".join(absent))
+        markets += self._doubted.values()
         self._prices.quotes.listed(self._exchange.name, markets, self._clock())
         self._prices.touch()
-        return [market for market in markets if not market.delisted]
+        return [market for market in markets if market.code and not market.delisted]
+
+    def _doubt(self, markets: list[Market]) -> None:
+        """What this list lacks is gone only where the last one lacked it too."""
+        listed = {(market.symbol, market.quote) for market in markets}
+        ours = [quote for quote in self._prices.quotes if quote.market.exchange == self._exchange.name]
+        missed = {q.pair: q.market for q in ours if q.absent_since is None and q.pair not in listed}
+        self._doubted = {pair: market for pair, market in missed.items() if pair not in self._doubted}

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -102,6 +104,18 @@ class Program:
 
     def rows(self, board: str) -> dict[str, dict[str, Any]]:
         return {row["symbol"]: row for row in self.json(f"/v1/snapshot/{board}")["rows"]}
+
+
+@contextlib.contextmanager
+def no_files(program: Program) -> Iterator[None]:
+    """Meanwhile the program can open no file, socket or pipe: it has more already than it may."""
+    before = resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE, before)
 
 
 class Talker(Protocol):

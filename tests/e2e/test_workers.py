@@ -9,7 +9,7 @@ import orjson
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.program import Program, clients_at, serves, two_ports, until
+from tests.program import Program, clients_at, no_files, serves, two_ports, until
 
 ENOUGH = 12
 """Connections that two processes share: that one gets all of them happens once in 2,000 runs."""
@@ -76,6 +76,22 @@ def test_a_killed_worker_is_replaced_while_the_other_serves_and_all_are_drained(
         for reader in kept:
             assert last_words(reader) == ("bye", 1012)
         assert program.process.wait(10) == 0
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again_while_the_other_serves(tmp_path: Path, redis_url: str) -> None:
+    """Seen failing with the error let through: the watcher ended, and with it every worker."""
+    admin = two_ports()
+    settings = {"redis__url": redis_url, "admin__port": str(admin), "server__drain_s": "0"}
+    with Program(tmp_path, "serve", "--workers", "2", **settings) as program:
+        until(lambda: serves(admin) and serves(admin + 1), program)
+        before = workers(program)
+        with no_files(program):
+            os.kill(before[0], signal.SIGKILL)
+            until(lambda: "worker 0: cannot be started" in program.log.read_text(encoding="utf-8"), program)
+            assert serves(admin + 1)
+        until(lambda: serves(admin), program)
+        assert workers(program)[1] == before[1]
+        assert workers(program)[0] != before[0]
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path, redis_url: str) -> None:

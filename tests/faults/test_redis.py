@@ -11,7 +11,7 @@ import pytest
 import redis as redis_client
 from websockets.sync.client import connect
 
-from tests.program import Program, until
+from tests.program import Program, no_files, until
 from tests.redis_server import RedisServer
 
 BACK_S = 5.0
@@ -121,23 +121,38 @@ def test_of_two_collectors_one_writes_and_the_other_takes_over(
             assert time.monotonic() - killed < 8
 
 
+def private(program: Program) -> int | None:
+    """The process of the program's own Redis."""
+    tasks = Path(f"/proc/{program.process.pid}/task").iterdir()
+    children = " ".join((task / "children").read_text(encoding="utf-8") for task in tasks)
+    return int(children.split()[0]) if children.split() else None
+
+
 def test_a_private_redis_that_crashes_is_started_again_and_one_told_to_stop_stops_the_program(tmp_path: Path) -> None:
     """Seen failing with a keeper that starts nothing again."""
     with Program(tmp_path, "demo", server__stale_after_s="3") as program:
         program.ready()
         until(lambda: alive(program), program)
-        tasks = Path(f"/proc/{program.process.pid}/task")
-
-        def server() -> int | None:
-            children = " ".join((task / "children").read_text(encoding="utf-8") for task in tasks.iterdir())
-            return int(children.split()[0]) if children.split() else None
-
-        crashed = server()
+        crashed = private(program)
         assert crashed
         os.kill(crashed, signal.SIGKILL)
-        until(lambda: server() not in {None, crashed}, program)
+        until(lambda: private(program) not in {None, crashed}, program)
         until(lambda: alive(program) and whole(program), program)
-        told = server()
+        told = private(program)
         assert told
         os.kill(told, signal.SIGTERM)
         assert program.process.wait(10) == 0
+
+
+def test_a_private_redis_that_cannot_be_started_is_tried_again_until_it_can(tmp_path: Path) -> None:
+    """Seen failing with the error let through: nobody started it ever again."""
+    with Program(tmp_path, "demo", server__stale_after_s="3") as program:
+        program.ready()
+        until(lambda: alive(program), program)
+        crashed = private(program)
+        assert crashed
+        with no_files(program):
+            os.kill(crashed, signal.SIGKILL)
+            until(lambda: "the private redis: cannot be started" in program.log.read_text(encoding="utf-8"), program)
+        until(lambda: private(program) not in {None, crashed}, program)
+        until(lambda: alive(program) and whole(program), program)

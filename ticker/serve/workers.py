@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Final
 
 from ticker.child import die_with_parent
+from ticker.complaints import Complaints
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Worker:
     def __init__(self, number: int, command: Sequence[str]) -> None:
         self.number = number
         self._command = command
+        self._complaints = Complaints(log, f"worker {number}")
         self._process: Process | None = None
         self._listens = False
         self._outdated = False
@@ -43,11 +45,18 @@ class Worker:
     async def start(self) -> bool:
         """Start it; whether it listens. A session of its own keeps the terminal's Ctrl-C from being told twice."""
         self._listens = False
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=DEVNULL, stdout=PIPE, start_new_session=True, preexec_fn=die_with_parent
-        )
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=DEVNULL, stdout=PIPE, start_new_session=True, preexec_fn=die_with_parent
+            )
+        except OSError as error:  # the machine has no memory, process or file for it
+            self._process = None
+            self._complaints.failed(f"cannot be started: {error.strerror}")
+            return False
         said = await self._process.stdout.readline() if self._process.stdout else b""
         self._listens = said == READY
+        if self._listens:
+            self._complaints.well()
         if self._listens and self._outdated:
             self.reload()
         return self._listens
@@ -66,14 +75,15 @@ class Worker:
             code = await self.ended()
             self._listens = False
             wait = FIRST_WAIT_S if clock() - began > GOOD_S else wait
-            log.warning("worker %d %s: starting it again in %.1f s", self.number, _told(code), wait)
+            if code is not None:
+                log.warning("worker %d %s: starting it again in %.1f s", self.number, _told(code), wait)
             await asyncio.sleep(wait)
             began, wait = clock(), min(2 * wait, LONGEST_WAIT_S)
             await self.start()
 
-    async def ended(self) -> int:
-        """Wait for its end; its exit code, negative for a signal."""
-        return await self._process.wait() if self._process else 0
+    async def ended(self) -> int | None:
+        """Wait for its end; its exit code, negative for a signal; None where it could not be started."""
+        return await self._process.wait() if self._process else None
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it lives."""
@@ -112,9 +122,9 @@ async def _start(workers: Sequence[Worker]) -> int:
         for worker, listens in zip(some, listening, strict=True):
             if not listens:
                 code = await worker.ended()
-                if code <= 0:  # it could not say why itself
+                if code is not None and code <= 0:  # it could not say why itself
                     log.error("worker %d %s at start", worker.number, _told(code))
-                return max(code, 1)
+                return max(code or 0, 1)
     return 0
 
 

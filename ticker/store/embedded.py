@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from ticker.child import die_with_parent
+from ticker.complaints import Complaints
 from ticker.errors import StartError
 
 ADDRESS: Final = "redis.address"
@@ -75,19 +76,28 @@ class _Keeper:
     def __init__(self, socket: Path, data_dir: Path) -> None:
         self._place = (socket, data_dir)
         self._stopping = threading.Event()
+        self._complaints = Complaints(log, "the private redis")
         self._process = _start(*self._place)
         self._thread = threading.Thread(target=self._keep, name="redis keeper", daemon=True)
         self._thread.start()
 
     def _keep(self) -> None:
         while (code := self._process.wait()) not in TOLD and not self._stopping.is_set():
-            log.warning("the private redis ended with %d: starting it again", code)
-            if self._stopping.wait(RESTART_S):
-                return
-            self._process = _start(*self._place)
+            self._complaints.failed(f"ended with {code}: starting it again")
+            self._start_again()
         if not self._stopping.is_set():
             log.warning("the private redis was told to stop: stopping")
             os.kill(os.getpid(), ENDED)
+
+    def _start_again(self) -> None:
+        """However often it takes: the machine may have no memory, process or file for it now."""
+        while not self._stopping.wait(RESTART_S):
+            try:
+                self._process = _start(*self._place)
+            except (OSError, StartError) as error:
+                self._complaints.failed(f"cannot be started: {error}")
+            else:
+                return
 
     def stop(self) -> None:
         """End the server and do not start it again."""

@@ -8,9 +8,12 @@ import contextlib
 import gc
 import threading
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 from tests.stage import Stage
 from tests.watcher import Watcher
@@ -21,11 +24,13 @@ from ticker.serve import door
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
 from ticker.settings import Server, Settings
-from ticker.store import Reader, Writer
+from ticker.store import FAILURES, Reader, Writer
 
 STEP_S = 0.005
 NAP_S = 0.001
 STALE_S = 3.0
+HELD_S = 0.05
+"""What no turn of the event loop may take."""
 
 
 class Bystander(threading.Thread):
@@ -177,3 +182,54 @@ async def pipeline(
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
                 await public.close()
+
+
+def whole(stage: Pipeline) -> bool:
+    return all(row.change_pct is not None for row in stage.watcher.rows.values())
+
+
+async def eventually(condition: Callable[[], object], seconds: float) -> float | None:
+    """How long it took, None when it did not come."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            return None
+        await asyncio.sleep(0.02)
+    return time.monotonic() - started
+
+
+async def parted(stage: Pipeline, store: Reader) -> dict[str, Any]:
+    """Trading stops; then Redis, the snapshot and the stream must say the same."""
+    stage.rest()
+
+    async def differing() -> dict[str, Any]:
+        try:
+            written = (await store.board("krw")).rows
+        except FAILURES as error:  # a connection from before the fault
+            return {"redis": [error]}
+        body = orjson.loads(await asyncio.to_thread(fetched, f"{stage.url}/v1/snapshot/krw"))
+        told = {row["symbol"]: row for row in body["rows"]}
+        found = {}
+        for symbol, row in stage.watcher.rows.items():
+            three = [
+                (row.price, row.ts, row.change_pct),
+                (told[symbol]["price"], told[symbol]["ts"], told[symbol]["change_pct"]),
+                (written[symbol].price, written[symbol].ts, written[symbol].change_pct),
+            ]
+            if len(set(three)) > 1:
+                found[symbol] = three
+        return found
+
+    differ = await differing()
+    for _ in range(40):
+        if not differ:
+            break
+        await asyncio.sleep(0.1)
+        differ = await differing()
+    stage.go_on()
+    return differ
+
+
+def fetched(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return bytes(answer.read())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Lag
+from tests.pipeline import HELD_S, Lag
 from tests.redis_server import RedisServer
 from ticker.history import LENGTH, History, minute_of
 from ticker.model import DAY, MINUTE
@@ -15,7 +15,6 @@ from ticker.store import FAILURES, Writer
 from ticker.store.writer import Batch
 
 MARKETS = 360
-HELD_S = 0.05
 pytestmark = pytest.mark.timeout(120)
 
 

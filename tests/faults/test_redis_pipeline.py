@@ -1,31 +1,27 @@
 """What happens to Redis, one thing after another, under one pipeline that is looked at from inside."""
 
 import asyncio
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
 import pytest
 
 from tests.network import Background, Link
-from tests.pipeline import STALE_S, Pipeline, pipeline, starved
+from tests.pipeline import HELD_S, STALE_S, Pipeline, eventually, parted, pipeline, starved, whole
 from tests.redis_server import RedisServer
 from tests.stage import close_before
 from ticker import clock
 from ticker.history import minute_of, ref_minute
 from ticker.model import MINUTE
 from ticker.sample import unpack
-from ticker.store import FAILURES, Reader
+from ticker.store import Reader
 
 HOLD_S = {"paused": 30.0}
 SHORT_S = 8.0
 """How long the others are held."""
 BACK_S = 5.0
 SLACK_S = 2.5
-HELD_S = 0.05
 WHOLE_S = 90.0
 QUIET = "XRP"
 """It trades while Redis is away, and not again until all has been compared: no later trade repairs what was missed."""
@@ -133,10 +129,10 @@ class Play:
     async def _all(self, around: Surroundings) -> None:
         ways = [f"redis://127.0.0.1:{link.port}" for link in around.links]
         async with pipeline(ways[0], ways[1]) as stage, Reader(around.redis.url) as store:
-            await until(lambda: stage.watcher.current() and whole(stage), 40)
+            await eventually(lambda: stage.watcher.current() and whole(stage), 40)
             for name in FAULTS:
                 self.outcomes[name] = await self._suffer(stage, store, around, name)
-            await until(lambda: not self._missing(stage), WHOLE_S)
+            await eventually(lambda: not self._missing(stage), WHOLE_S)
             self.missing = self._missing(stage)
             self.wrong = await wrong_minutes(stage, store)
             self.faults = stage.watcher.faults
@@ -155,10 +151,10 @@ class Play:
         stage.rest(QUIET)
         await asyncio.to_thread(heal, around)
         waited = starved()
-        back = await until(stage.watcher.current, 20)
+        back = await eventually(stage.watcher.current, 20)
         back = back and back - (starved() - waited)
         held = stage.lag.held()
-        await until(lambda: whole(stage), 10)
+        await eventually(lambda: whole(stage), 10)
         return Outcome(states, kept, len(stage.watcher.ends) - ends, held, back, await parted(stage, store))
 
     def _missing(self, stage: Pipeline) -> int:
@@ -171,57 +167,6 @@ class Play:
 
 def prices(stage: Pipeline) -> dict[str, str | None]:
     return {symbol: row.price for symbol, row in stage.watcher.rows.items()}
-
-
-def whole(stage: Pipeline) -> bool:
-    return all(row.change_pct is not None for row in stage.watcher.rows.values())
-
-
-async def until(condition: Callable[[], object], seconds: float) -> float | None:
-    """How long it took, None when it did not come."""
-    started = time.monotonic()
-    while not condition():
-        if time.monotonic() - started > seconds:
-            return None
-        await asyncio.sleep(0.02)
-    return time.monotonic() - started
-
-
-async def parted(stage: Pipeline, store: Reader) -> dict[str, Any]:
-    """Trading stops; then Redis, the snapshot and the stream must say the same."""
-    stage.rest()
-
-    async def differing() -> dict[str, Any]:
-        try:
-            written = (await store.board("krw")).rows
-        except FAILURES as error:  # a connection from before the fault
-            return {"redis": [error]}
-        body = orjson.loads(await asyncio.to_thread(fetched, f"{stage.url}/v1/snapshot/krw"))
-        told = {row["symbol"]: row for row in body["rows"]}
-        found = {}
-        for symbol, row in stage.watcher.rows.items():
-            three = [
-                (row.price, row.ts, row.change_pct),
-                (told[symbol]["price"], told[symbol]["ts"], told[symbol]["change_pct"]),
-                (written[symbol].price, written[symbol].ts, written[symbol].change_pct),
-            ]
-            if len(set(three)) > 1:
-                found[symbol] = three
-        return found
-
-    differ = await differing()
-    for _ in range(40):
-        if not differ:
-            break
-        await asyncio.sleep(0.1)
-        differ = await differing()
-    stage.go_on()
-    return differ
-
-
-def fetched(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return bytes(answer.read())
 
 
 async def wrong_minutes(stage: Pipeline, store: Reader) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.server import Node, raw, serving
+from tests.server import UPGRADE, Node, raw, serving
 
 LAST = b"GET /healthz HTTP/1.1\r\nHost: last\r\nConnection: close\r\n\r\n"
 LINE = b"GET /v1/snapshot/krw HTTP/1.1\r\n"
@@ -206,3 +206,25 @@ async def test_a_header_now_and_then_does_not_renew_the_patience(start: bytes) -
                 writer.write(b"X-A: b\r\n")
                 await asyncio.sleep(0.02)
             await reading
+
+
+ODD_VALUES = [
+    *("", "0", "-1", "+5", "1.5", "1e9", "NaN", "null", "1_000", "9" * 400, "200,500", "BTC", "btc", "BTC,BTC,ETH"),
+    *(",", ",BTC", "BTC," * 300, "BTC&lang=en&lang=ko", "%C2%B2", "%D9%A3", "²", "한국어", "%00", "%FF", "%", "%zz"),
+    *("%ED%A0%80", "%0d%0aX:+y", "../../etc/passwd", "<script>", "'\"", "{}", "[]=1", "&&=&", ";", "#", "?"),
+]
+
+
+@pytest.mark.parametrize("path", ["events", "events/krw", "stream", "stream/krw"])
+async def test_no_odd_query_of_a_stream_is_answered_by_a_failure_of_ours(path: str) -> None:
+    """Seen failing with an interval of any Unicode digits: its "²" is no number."""
+    upgrade, statuses = UPGRADE if path.startswith("stream") else "", set()
+    async with serving() as node:
+        for name in ("symbols", "lang", "interval_ms"):
+            for value in ODD_VALUES:
+                async with raw(node) as (reader, writer):
+                    line = f"GET /v1/{path}?{name}={value} HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n"
+                    writer.write(line.encode())
+                    statuses.add(int((await reader.readline()).split(b" ")[1]))
+    assert {400, 101 if upgrade else 200} <= statuses
+    assert not {status for status in statuses if status >= 500}

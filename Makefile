@@ -24,10 +24,10 @@ demo: setup ## Simulated exchanges, no network: http://127.0.0.1:8080/embed/arti
 run: setup ## Live prices: http://127.0.0.1:8080/embed/krw
 	@$(BIN)/ticker run
 
-test: setup test-system check ## Everything: unit, contract, end to end, browser
+test: setup test-system check ## The fast gate, then end to end and in a browser
 	$(BIN)/pytest -q tests/e2e tests/browser
 
-test-faults: setup test-system ## Every fault the program promises to survive
+test-faults: setup test-system ## Every fault the program promises to survive (five minutes)
 	@ls -r tests/faults/test_*.py | xargs -P 4 -n 1 $(BIN)/pytest -q
 
 soak: setup test-system ## Two hours of random faults under 2,000 readers (SOAK_S=7200 SOAK_SEED=)

@@ -1,5 +1,6 @@
 """The real program from the outside."""
 
+import asyncio
 import contextlib
 import os
 import pty
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.program import Program, free_port, until
+from tests.server import UPGRADE
 from ticker.collect.backfill import PAUSE_S
 from ticker.sim.world import ARTICLE
 
@@ -85,6 +88,34 @@ def test_a_socket_brings_a_snapshot_then_updates_without_a_gap(tmp_path: Path) -
                 assert all({"symbol", "price", "change_pct", "ts"} <= row.keys() for row in update["rows"])
         with connect(f"ws://127.0.0.1:{program.port}/v1/stream/krw?symbols=BTC") as socket:
             assert [row["symbol"] for row in orjson.loads(socket.recv(timeout=5))["rows"]] == ["BTC"]
+
+
+async def first_frame(program: Program, extensions: str = "") -> bytes:
+    """What is in the first frame of a stream of the article's board, which has to come within a second."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
+    writer.write(f"GET /v1/stream/article HTTP/1.1\r\nHost: x\r\n{UPGRADE}{extensions}\r\n".encode())
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    async with asyncio.timeout(1):
+        head = await reader.readexactly(4)
+        data = await reader.readexactly(int.from_bytes(head[2:]))
+    writer.close()
+    assert head[1] == 126  # its length is in the two bytes that follow
+    return data
+
+
+async def test_a_stream_begins_with_everything_within_a_second_of_its_handshake(tmp_path: Path) -> None:
+    """Seen failing with a snapshot that waited 1.5 s, and with one that no reader had compressed."""
+    with Program(tmp_path, "demo", "--frozen") as program:
+        program.ready()
+        await asyncio.to_thread(until, lambda: priced(program, "article"), program)
+        browsers = (first_frame(program, "Sec-WebSocket-Extensions: permessage-deflate\r\n") for _ in range(200))
+        packed = await asyncio.gather(*browsers)
+        plain = await first_frame(program)
+    texts = [zlib.decompress(frame + b"\0\0\xff\xff\3\0", -15) for frame in packed]
+    for told in map(orjson.loads, {*texts, plain}):
+        assert (told["type"], len(told["rows"])) == ("snapshot", 23)
+    assert max(map(len, packed)) <= 4096
+    assert len(plain) <= 6_500
 
 
 def test_every_route_answers(tmp_path: Path) -> None:

@@ -188,18 +188,32 @@ def outcome(server: Program, stack: contextlib.ExitStack) -> str:
 
 @pytest.fixture
 def previous(tmp_path: Path) -> Path:
-    """The tree of the last release, from the repository's own history."""
+    """Where the wheel of the last release is installed, built from the repository's own history."""
     tag = subprocess.run(
         ["git", "describe", "--tags", "--abbrev=0"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     name = tag.stdout.strip() or FIRST_COMPATIBLE
-    tree = tmp_path / "previous"
-    tree.mkdir()
-    archive = subprocess.run(["git", "archive", name, "ticker", "static"], cwd=ROOT, capture_output=True, check=False)
+    archive = subprocess.run(["git", "archive", name], cwd=ROOT, capture_output=True, check=False)
     if archive.returncode:
         pytest.skip(f"this copy of the repository does not hold {name}; a full clone does")
-    subprocess.run(["tar", "x", "-C", tree], input=archive.stdout, check=True)
-    return tree
+    source, wheels, installed = (tmp_path / part for part in ("source", "wheels", "previous"))
+    source.mkdir()
+    subprocess.run(["tar", "x", "-C", source], input=archive.stdout, check=True)
+    made: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, source]
+    subprocess.run(made, check=True, capture_output=True)
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        installed,
+    ]
+    subprocess.run([*pip, *wheels.iterdir()], check=True, capture_output=True)
+    return installed
 
 
 def test_the_previous_release_and_this_one_read_each_others_keys(house: House, previous: Path) -> None:

@@ -1,5 +1,6 @@
 """What happens to Redis, and what readers notice of it."""
 
+import asyncio
 import os
 import signal
 import time
@@ -11,8 +12,15 @@ import pytest
 import redis as redis_client
 from websockets.sync.client import connect
 
+from tests.conftest import make_board
 from tests.program import Program, no_files, until
 from tests.redis_server import RedisServer
+from tests.server import until as holds
+from ticker.model import DAY, BoardState, Instant, Row
+from ticker.serve.hub import Hub
+from ticker.serve.node import Node
+from ticker.settings import Server
+from ticker.store import Reader
 
 BACK_S = 5.0
 TAKEOVER_S = 5.0
@@ -83,6 +91,23 @@ def test_paused_for_a_while_it_is_caught_up_with_and_sockets_stay(tmp_path: Path
             until(lambda: alive(program), program, BACK_S)
             seen = {orjson.loads(socket.recv(timeout=5))["type"] for _ in range(5)}
             assert seen <= {"update", "heartbeat", "snapshot"}
+
+
+async def test_readers_who_ask_a_paused_redis_for_days_leave_room_for_the_boards(redis_server: RedisServer) -> None:
+    """Seen failing with a connection for each of them: redis-py has a hundred, and then none for a board."""
+    board = make_board(*(f"C{number}" for number in range(150)))
+    hub, rows = Hub({"krw": board}, Server()), {name: Row(symbol=name, source="upbit") for name in board.symbols}
+    hub.replace("krw", BoardState(rows=rows))
+    async with Reader(redis_server.url) as store:
+        node = Node({"krw": board}, hub, store, lambda: Instant(wall=DAY, mono=DAY))
+        redis_server.pause()
+        async with asyncio.TaskGroup() as crowd:
+            for symbol in board.symbols:
+                crowd.create_task(node.history(board, symbol))
+            await holds(lambda: store._redis.connection_pool._in_use_connections)
+            reading = crowd.create_task(store.board("krw"))
+            redis_server.resume()
+            assert (await reading).rows == {}
 
 
 def test_full_it_refuses_the_write_and_the_publish_with_it(tmp_path: Path, redis_server: RedisServer) -> None:

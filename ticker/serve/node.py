@@ -15,6 +15,7 @@ from ticker.model import MINUTE, Board, BoardState, Held, Instant
 from ticker.report import Report
 from ticker.sample import unpack
 from ticker.serve.hub import Hub
+from ticker.serve.query import UNREADABLE, Refusal
 from ticker.serve.status import Known
 from ticker.settings import Server
 from ticker.store import FAILURES, Reader, Update, why
@@ -61,6 +62,10 @@ class Node:
         """ms from the collector's writing to the arrival here, of the last batch."""
         self._days: dict[str, tuple[int, list[tuple[int, str]]]] = {}
         """By market: when its last 24 hours were asked for, and what they were."""
+        self._reading = asyncio.Lock()
+        """Held by whoever reads a day, one at a time: a crowd would take every connection to Redis."""
+        self._unread = -FRESH
+        """When a day could last not be read."""
         self._asking = asyncio.Lock()
         """Whoever comes while Redis is asked waits for its answer."""
         self._asked = -FRESH
@@ -128,8 +133,7 @@ class Node:
             try:
                 states = {name: await self._store.board(name) for name in boards}
             except FAILURES as error:
-                self.read_errors += 1
-                self._complaints.failed(why(error))
+                self._missed(error)
                 await asyncio.sleep(RETRY_S)
             else:
                 self._complaints.well()
@@ -159,25 +163,46 @@ class Node:
     # -- what the routes ask for --------------------------------------------------------------------------------------
 
     async def history(self, board: Board, symbol: str) -> tuple[str, list[tuple[int, str]]] | None:
-        """The source a row shows now and its last 24 hours as (minute end, price text); None before the first price."""
+        """The source a row shows now and its last 24 hours as (minute end, price text); None before the first price.
+
+        A Refusal while Redis does not answer.
+        """
         row = self._hub.boards[board.name].rows.get(symbol)
         if row is None or row.source is None:
             return None
         return row.source, await self._day(f"{row.source}:{symbol}/{board.quote}")
 
     async def _day(self, market: str) -> list[tuple[int, str]]:
+        if not self._has(market):
+            async with self._reading:
+                if not self._has(market):
+                    await self._read_day(market)
+        return self._days[market][1]
+
+    def _has(self, market: str) -> bool:
+        return market in self._days and self._clock().mono - self._days[market][0] < FRESH_DAY
+
+    async def _read_day(self, market: str) -> None:
+        """Everybody else waits: when Redis does not answer, nobody waits for it a second time."""
         now = self._clock()
-        asked, day = self._days.get(market, (-FRESH_DAY, []))
-        if now.mono - asked < FRESH_DAY:
-            return day
-        samples = await self._store.samples(market, now.wall)
+        if now.mono - self._unread < FRESH:
+            raise Refusal(*UNREADABLE)
+        try:
+            samples = await self._store.samples(market, now.wall)
+        except FAILURES as error:
+            self._unread = self._clock().mono
+            self._missed(error)
+            raise Refusal(*UNREADABLE) from None
         points = [(minute + MINUTE, unpack(sample)) for minute, sample in samples]
         day = [(end, money.plain(price)) for end, price in points if price is not None]
         self._days = {key: kept for key, kept in self._days.items() if now.mono - kept[0] < FRESH_DAY}
         if len(self._days) >= MOST_DAYS:
             self._days.clear()
         self._days[market] = now.mono, day
-        return day
+
+    def _missed(self, error: Exception) -> None:
+        self.read_errors += 1
+        self._complaints.failed(why(error))
 
     async def known(self) -> Known:
         """What is known of the collector and of Redis, asked at most once a second; what was known when it is gone."""
@@ -195,6 +220,5 @@ class Node:
             self._report, self._holds = await self._store.report(), await self._store.holds()
             self._reachable = True
         except FAILURES as error:
-            self.read_errors += 1
             self._reachable = False
-            self._complaints.failed(why(error))
+            self._missed(error)

@@ -30,6 +30,8 @@ STATUS: Final = {
     "too_many": 400,
 }
 WEIGHT: Final = re.compile(r";\s*q=([01](?:\.[0-9]{1,3})?)", re.ASCII)
+UNREADABLE: Final = ("not_ready", "the store cannot be read now")
+"""The refusal while Redis does not answer."""
 RETRY_AFTER_S: Final = {"rate_limited": 10, "not_ready": 1, "busy": 5}
 
 

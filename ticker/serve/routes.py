@@ -126,7 +126,7 @@ class Routes:
         """What Redis tells now; what it told before it was gone is for the status alone."""
         known = await self._records.known()
         if not known.reachable:
-            raise Refusal("not_ready", "the store cannot be read now")
+            raise Refusal(*query.UNREADABLE)
         return known
 
     async def status(self, request: web.Request) -> web.StreamResponse:

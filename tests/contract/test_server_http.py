@@ -1,5 +1,6 @@
 """CONTRACT section 4: every route, its headers, its short forms and its errors."""
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -8,9 +9,12 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
 from tests.server import Node, T, row, serving
+from ticker.serve.answers import Connection
+from ticker.serve.query import UNREADABLE, Refusal
 from ticker.sidebar import page
 from ticker.sidebar.style import RELEASED
 
@@ -262,12 +266,27 @@ async def test_before_redis_was_read_nothing_is_pretended(session: aiohttp.Clien
 async def test_a_store_that_cannot_be_read_is_said_and_stops_nothing_else(
     node: Node, session: aiohttp.ClientSession
 ) -> None:
-    node.files.broken = ConnectionError("gone")
+    node.files.broken = Refusal(*UNREADABLE)
     for path in ("/v1/boards", "/v1/holds", "/v1/history/krw/BTC"):
         status, headers, body = await got(session, node.url + path)
         assert (status, headers["Retry-After"], orjson.loads(body)["error"]["code"]) == (503, "1", "not_ready"), path
     for path in ("/readyz", "/v1/snapshot", "/embed/krw"):
         assert (await got(session, node.url + path))[0] == 200
+
+
+class Gone(Connection):
+    """A connection that has ended before its question is looked at."""
+
+
+async def test_a_reader_who_is_gone_before_its_stream_begins_is_no_complaint(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Seen failing with the end of its connection told of as that of Redis."""
+    server, application = node.door.runner.server, node.door.runner.app
+    assert server is not None
+    gone = Gone(server, loop=asyncio.get_running_loop())
+    await application._handle(make_mocked_request("GET", "/v1/events/krw", protocol=gone, transport=None))
+    assert (caplog.messages, node.door.lobby.clients) == ([], 0)
 
 
 async def test_our_own_mistake_is_an_answer_and_is_logged_once(node: Node, session: aiohttp.ClientSession) -> None:

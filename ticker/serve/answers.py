@@ -12,7 +12,6 @@ from ticker.serve.handshake import VERSION
 from ticker.serve.head import END, accepts_gzip, is_known
 from ticker.serve.query import RETRY_AFTER_S, Refusal
 from ticker.serve.snapshots import HEADERS, Snapshot
-from ticker.store import FAILURES, why
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +94,6 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return refused(Refusal("not_found", "there is nothing at this address"))
     except web.HTTPException:
         raise
-    except FAILURES as error:
-        log.warning("%s: redis cannot be read: %s", request.path[:80], why(error))
-        return refused(Refusal("not_ready", "the store cannot be read now"))
     except Exception:
         log.exception("%s failed", request.path[:80])
         return refused(Refusal("internal", "this should not have happened"))

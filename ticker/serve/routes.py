@@ -150,8 +150,8 @@ class Routes:
     ) -> web.StreamResponse:
         """Let a reader have the connection until it ends; aiohttp gets it back only to bury it."""
         transport, over = request.transport, asyncio.Event()
-        if transport is None:
-            raise ConnectionResetError
+        if transport is None:  # it went away meanwhile
+            return web.Response()
         aiohttps = transport.get_protocol()
 
         def gone(reader: Reader) -> None:

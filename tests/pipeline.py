@@ -119,15 +119,6 @@ def delayed() -> float:
     return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
-def starved() -> float:
-    """Seconds in which threads of this process were ready to run and had no core, ever."""
-    waited = 0
-    for path in Path("/proc/self/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
-            waited += int(path.read_text(encoding="ascii").split()[1])
-    return waited / 1e9
-
-
 class Pipeline:
     """What a test may look at."""
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.network import Background, Link
-from tests.pipeline import HELD_S, STALE_S, Pipeline, eventually, parted, pipeline, starved, whole
+from tests.pipeline import HELD_S, STALE_S, Pipeline, delayed, eventually, parted, pipeline, whole
 from tests.redis_server import RedisServer
 from tests.stage import close_before
 from ticker import clock
@@ -103,7 +103,7 @@ class Outcome(NamedTuple):
     held_s: float
     """The longest turn of the event loop."""
     back_s: float | None
-    """Without the time in which the machine had no core for us."""
+    """Without the time in which the machine had no core for collector and server."""
     parted: dict[str, Any]
     """Where Redis, the snapshot and the stream differ afterwards."""
 
@@ -150,9 +150,9 @@ class Play:
             kept &= before == {symbol: row.price for symbol, row in (await store.board("krw")).rows.items()}
         stage.rest(QUIET)
         await asyncio.to_thread(heal, around)
-        waited = starved()
+        waited = delayed()
         back = await eventually(stage.watcher.current, 20)
-        back = back and back - (starved() - waited)
+        back = back and back - (delayed() - waited)
         held = stage.lag.held()
         await eventually(lambda: whole(stage), 10)
         return Outcome(states, kept, len(stage.watcher.ends) - ends, held, back, await parted(stage, store))

@@ -31,7 +31,7 @@ class Log:
         self.ticks: list[tuple[int, Tick]] = []
         self.drops: list[str] = []
 
-    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
+    def opened(self, exchange: str, shard: int, epoch: int) -> None:
         self.opened_epochs.append(epoch)
 
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:

@@ -88,14 +88,13 @@ class Guard:
         """The oldest good price in memory."""
         return self._trail[0][1] if self._trail else None
 
-    def keep(self, price: Decimal, now: Instant) -> Hold:
+    def keep(self, price: Decimal, now: Instant) -> None:
         """Hold the price; a tick near the held level counts as its repetition, any other begins anew."""
         if self.hold is not None and _move(price, self.hold.price) <= LEAST_BOUND:
             self.hold.price = price
             self.hold.ticks += 1
         else:
             self.hold = Hold(price, now)
-        return self.hold
 
     def verdict(self, now: Instant, moves: Iterable[Decimal | None]) -> Outcome | None:
         """Whether the held price may be believed now, given how far each other fresh exchange has moved.

@@ -63,7 +63,6 @@ class Prices:
                 self._watchers.setdefault((symbol, board.quote), []).append(board)
         self._dirty: set[tuple[str, str]] = set()
         """(symbol, quote) whose rows are to be looked at again."""
-        self._minute = 0
         self.touch()
 
     # -- what happens -------------------------------------------------------------------------------------------------
@@ -78,7 +77,7 @@ class Prices:
         quote = self.quotes.heard(exchange, tick.symbol, tick.quote)
         if quote is None:
             return "unknown"
-        if not self._minute <= now.wall < self._minute + MINUTE:
+        if not self.quotes.minute <= now.wall < self.quotes.minute + MINUTE:
             self.roll(now)
         quote.link.epoch = epoch
         quote.link.delivered(now)
@@ -129,7 +128,6 @@ class Prices:
     def roll(self, now: Instant) -> None:
         """A minute may have ended; then every reference moves on."""
         if self.quotes.roll(now):
-            self._minute = minute_of(now.wall)
             self.touch()
 
     def touch(self) -> None:

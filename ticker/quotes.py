@@ -82,12 +82,13 @@ class Quotes:
         self.exchanges = exchanges
         self.history = history or History()
         self.links: dict[tuple[str, int], Link] = {}
-        self._stale_after_s = stale_after_s
+        self._patience = round(stale_after_s * 1000)
         self._quotes: dict[tuple[str, str, str], Quote] = {}
         self._heard: dict[tuple[str, str, str], Quote] = {}
         """By the symbol the exchange uses, which a rename makes differ from ours."""
         self._coins: dict[str, list[Quote]] = {}
-        self._minute = 0
+        self.minute = 0
+        """The one that now is in, when it was last looked."""
         self._rolled: Instant | None = None
         """When it was last looked whether a minute has ended."""
         self._since = 0
@@ -123,8 +124,7 @@ class Quotes:
     def unwatched(self, market: Market) -> Quote:
         """A market of which nothing will come: no list, no link and no minute tells of it."""
         self.history.open(market.key)
-        patience = round(self._stale_after_s * 1000)
-        return Quote(market, Link(patience, patience))
+        return Quote(market, Link(self._patience, self._patience))
 
     def listed(self, exchange: str, markets: Iterable[Market], now: Instant) -> None:
         """A complete market list: what it lacks is absent from now on."""
@@ -142,9 +142,8 @@ class Quotes:
         """The link of one connection, made when it is new."""
         found = self.links.get((exchange, shard))
         if found is None:
-            silence = max(self._stale_after_s, self.exchanges[exchange].silence_s)
-            found = Link(round(silence * 1000), round(self._stale_after_s * 1000))
-            self.links[exchange, shard] = found
+            silence = max(self._patience, round(self.exchanges[exchange].silence_s * 1000))
+            found = self.links[exchange, shard] = Link(silence, self._patience)
         return found
 
     def opened(self, exchange: str, shard: int, epoch: int) -> None:
@@ -178,13 +177,13 @@ class Quotes:
 
     def roll(self, now: Instant) -> bool:
         """Whether a minute has ended: silent markets keep their price into it, unwatched ones do not know it."""
-        minute, before = minute_of(now.wall), self._minute
+        minute, before = minute_of(now.wall), self.minute
         last, self._rolled = self._rolled or now, now
         if not before or abs(now.wall - last.wall - (now.mono - last.mono)) >= MINUTE:
             self._clock_was_set(minute)
         if minute == before:
             return False
-        ended, self._minute = minute - MINUTE, minute
+        ended, self.minute = minute - MINUTE, minute
         if minute < before:
             self.history.rewind(minute)
             return True

@@ -30,7 +30,7 @@ class Log:
         self.latest: dict[int, int] = {}
         self.ticks: list[Tick] = []
 
-    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
+    def opened(self, exchange: str, shard: int, epoch: int) -> None:
         self.told.append("opened")
         self.epochs.append(epoch)
         self.latest[shard] = epoch

@@ -27,7 +27,7 @@ class Told:
     def __init__(self, prices: Prices) -> None:
         self.prices = prices
 
-    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
+    def opened(self, exchange: str, shard: int, epoch: int) -> None:
         self.prices.quotes.opened(exchange, shard, epoch)
 
     def received(self, exchange: str) -> None:

@@ -89,7 +89,7 @@ class Backfill:
         """The next page of a market to ask for: (quote, its first unknown minute, its end)."""
         now = self._clock().wall
         oldest, last = ref_minute(now), minute_of(now - SETTLE) - MINUTE
-        key = quote.market.key
+        key = quote.key
         series = self.prices.history.series(key)
         if oldest < self._oldest:
             self._known.clear()  # the clock was set back
@@ -106,7 +106,7 @@ class Backfill:
     async def _fill(self, candles: Candles, quote: Quote, first: int, end: int) -> None:
         if not self._total:
             self._total = self._missing()
-        key = quote.market.key
+        key = quote.key
         usable = await self._candles(candles, quote, first, end)
         if usable is None:
             return

@@ -63,7 +63,7 @@ class Collector:
         """How often Redis did not do what it was asked."""
         self.active = False
         """This collector is the one that writes."""
-        self._outbox = Outbox(self.prices, boards, store, clock)
+        self._outbox = Outbox(self.prices, store, clock)
         self.standing = Standing(self.counts)
         self._complaints = Complaints(log, "redis takes no prices")
         self._wake = asyncio.Event()
@@ -120,7 +120,7 @@ class Collector:
         """For other boards; rows and prices are read back from Redis, the samples stay here as well."""
         self._reconfigured.clear()
         self.prices = Prices(*self._next, self._stale_after_s, self.prices.history)
-        self._outbox = Outbox(self.prices, self.prices.boards, self._store, self._clock)
+        self._outbox = Outbox(self.prices, self._store, self._clock)
 
     async def _read(self, claim: Claim) -> None:
         """What the last collector left."""
@@ -142,7 +142,7 @@ class Collector:
 
     # -- the feeds' sink ----------------------------------------------------------------------------------------------
 
-    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:  # noqa: ARG002
+    def opened(self, exchange: str, shard: int, epoch: int) -> None:
         """A connection is subscribed."""
         self.counts[exchange, "opened"] += 1
         self.prices.quotes.opened(exchange, shard, epoch)

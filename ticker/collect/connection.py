@@ -43,7 +43,7 @@ class Listener(Protocol):
     def received(self) -> None:
         """A frame came, whatever it means."""
 
-    def opened(self, connection: "Connection") -> None:
+    def opened(self) -> None:
         """It is open and about to subscribe."""
 
     def delivers(self) -> None:
@@ -101,7 +101,7 @@ class Connection:
             self._data_at = self._clock().mono
             if self._record:
                 self._record.opened(self._exchange.name, self._name, url)
-            self._listener.opened(self)
+            self._listener.opened()
             for work in (self._subscribe(socket), self._keep_alive(socket), self._watch(), self._age()):
                 tasks.create_task(work)
             await self._read(socket)

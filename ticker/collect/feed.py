@@ -36,7 +36,7 @@ EXPECTED: Final = (OSError, TimeoutError, WebSocketException, aiohttp.ClientErro
 class Sink(Protocol):
     """Who is told what happens."""
 
-    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
+    def opened(self, exchange: str, shard: int, epoch: int) -> None:
         """A connection is open; a second one of the same epoch takes over without a gap."""
 
     def received(self, exchange: str) -> None:
@@ -179,9 +179,9 @@ class Feed:
 
     # -- what its connections tell ------------------------------------------------------------------------------------
 
-    def opened(self, _connection: Connection) -> None:
+    def opened(self) -> None:
         """A socket is open and about to be subscribed."""
-        self._sink.opened(self.exchange.name, self.shard, self._epoch, self._clock())
+        self._sink.opened(self.exchange.name, self.shard, self._epoch)
 
     def delivers(self) -> None:
         """The first data of a connection."""

@@ -1,13 +1,13 @@
 """I/O: what the collector has not written yet, and how it is written: one batch after another, nothing lost."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import Histogram
 
 from ticker.history import MOST
 from ticker.market import Prices
-from ticker.model import Board, Instant, Row
+from ticker.model import Instant, Row
 from ticker.report import Report
 from ticker.store import Writer
 from ticker.store.writer import Batch
@@ -29,16 +29,13 @@ BATCH_SECONDS: Final = Histogram(
 class Outbox:
     """Rows, samples and holds on their way to Redis."""
 
-    def __init__(
-        self, prices: Prices, boards: Mapping[str, Board], store: Writer, clock: Callable[[], Instant]
-    ) -> None:
+    def __init__(self, prices: Prices, store: Writer, clock: Callable[[], Instant]) -> None:
         self.report: Report | None = None
         """Goes with the next batch, and with that one only."""
         self._prices = prices
-        self._boards = boards
         self._store = store
         self._clock = clock
-        self._unsent: dict[str, dict[str, Row]] = {name: {} for name in boards}
+        self._unsent: dict[str, dict[str, Row]] = {name: {} for name in prices.boards}
         self.behind = False
         """More waits than one batch may hold."""
 
@@ -53,7 +50,7 @@ class Outbox:
 
         `samples`: somebody else has written since, so that these are old too.
         """
-        self._unsent = {name: {} for name in self._boards}
+        self._unsent = {name: {} for name in self._prices.boards}
         self._prices.touch()
         if samples:
             self._prices.history.surrender()
@@ -66,7 +63,7 @@ class Outbox:
         now, history = self._clock(), self._prices.history
         for name, rows in self._prices.changes(now).items():
             self._unsent[name].update({row.symbol: row for row in rows})
-        sent, self._unsent = self._unsent, {name: {} for name in self._boards}
+        sent, self._unsent = self._unsent, {name: {} for name in self._prices.boards}
         samples = history.take()
         self.behind = len(samples) >= MOST
         judge = self._prices.judge

@@ -24,7 +24,7 @@ async def play(
     """Give the frames of record files to a collector at their own pace times `speed`."""
     for name in EXCHANGES:
         collector.prices.watch(Market(name, symbol, quote, "") for symbol, quote in wanted_of(boards, name))
-        collector.opened(name, 0, 1, clock.now())
+        collector.opened(name, 0, 1)
     before: dict[Path, float] = {}
     for file, line, events in read_files(files, exchange, bar=True):
         await asyncio.sleep(max(0.0, line.t - before.get(file, line.t)) / speed)
@@ -53,7 +53,7 @@ def read_files(
 class Deaf:
     """A sink for those who only record."""
 
-    def opened(self, exchange: str, shard: int, epoch: int, instant: Instant) -> None:
+    def opened(self, exchange: str, shard: int, epoch: int) -> None:
         """Nothing to do."""
 
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:

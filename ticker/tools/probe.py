@@ -52,7 +52,7 @@ class Ear:
         self.failed = asyncio.Event()
         self.reason = ""
 
-    def opened(self, _exchange: str, _shard: int, _epoch: int, _instant: Instant) -> None:
+    def opened(self, _exchange: str, _shard: int, _epoch: int) -> None:
         """A connection is open."""
         self.connected = True
 

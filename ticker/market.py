@@ -154,11 +154,11 @@ class Prices:
     def _restored(self, board: Board, source: str, row: Row) -> Quote:
         """The quote a row was made of; what is no source of the board any more is watched by nobody, and grows old."""
         stopped, gone = row.reason == "suspended", row.reason == "delisted"
-        market = Market(source, row.symbol, board.quote, "", suspended=stopped, delisted=gone)
+        step = format(Decimal(1).scaleb(-row.decimals), "f")
+        market = Market(source, row.symbol, board.quote, "", step, stopped, gone)
         if source in board.sources and source in self.exchanges:
             return self.quotes.get(source, row.symbol, board.quote) or self.quotes.watch(market)
-        step = format(Decimal(1).scaleb(-row.decimals), "f")
-        return self.quotes.unwatched(msgspec.structs.replace(market, tick_size=step))
+        return self.quotes.unwatched(market)
 
     # -- what readers see ---------------------------------------------------------------------------------------------
 

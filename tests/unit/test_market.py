@@ -328,11 +328,12 @@ def test_what_was_closed_before_a_restart_is_closed_after_it(reason: str) -> Non
 
 
 def test_rows_from_redis_are_as_old_as_they_say() -> None:
+    """Their digits stay: seen failing with a price step that only the market list told, 529.0 became 529 till then."""
     prices = Prices({"krw": make_board("BTC")}, EXCHANGES, 15)
-    kept = Row(symbol="BTC", price="100", source="alpha", ts=T, received_ts=T, state="live")
+    kept = Row(symbol="BTC", price="100", decimals=2, source="alpha", ts=T, received_ts=T, state="live")
     prices.restore("krw", {"BTC": kept, "XYZ": kept}, at(5_000))
-    assert row(prices, 5_000).state == "live"
-    assert row(prices, 20_000) == msgspec.structs.replace(kept, decimals=1, state="stale")
+    assert row(prices, 5_000) == kept
+    assert row(prices, 20_000) == msgspec.structs.replace(kept, state="stale")
 
 
 def test_a_row_that_a_wrong_clock_dated_in_the_future_is_stale_until_its_market_is_heard() -> None:

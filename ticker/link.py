@@ -90,6 +90,12 @@ class Link:
             return False
         return self.cut_at is None or now.mono - self.cut_at <= self.patience
 
+    @property
+    def fresh_until(self) -> int:
+        """The last moment at which it is fresh if nothing comes any more, ms of the steady clock."""
+        silent = (self.last_data or 0) + self.silence
+        return silent if self.cut_at is None else min(silent, self.cut_at + self.patience)
+
     def settled(self, now: Instant) -> bool:
         """It has been good for long enough to return to."""
         return self.good_since is not None and now.mono - self.good_since >= RETURN_AFTER

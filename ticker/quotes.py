@@ -1,5 +1,6 @@
 """Pure: the latest price of every market, and the connections that bring it."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
@@ -160,6 +161,11 @@ class Quotes:
             if quote.link is link:
                 self.history.forget(quote.key, minute_of(link.last_wall or now.wall))
         link.last_wall = 0  # what candles fill from here on stays
+
+    def rest_s(self, now: Instant) -> float:
+        """Seconds until the next link is no longer fresh if nothing comes; infinite where none is."""
+        ends = [link.fresh_until for link in self.links.values() if link.fresh(now)]
+        return (min(ends) + 1 - now.mono) / 1000 if ends else math.inf
 
     def abandon(self, exchanges: Iterable[str], now: Instant) -> None:
         """The feeds of these exchanges have ended: nobody watches their markets."""

@@ -7,6 +7,7 @@ together; each test then looks at what its reader saw.
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +21,10 @@ from ticker.sim.venue import Venue
 
 SYMBOLS = ("BTC", "ETH", "XRP", "ADA", "LINK")
 HOUR = 3_600_000
-SLACK_S = 2.5
-"""A beat of the collector, a batch, a flush, on a busy machine."""
+SLACK_S = 0.75
+"""A batch, a flush, on a busy machine."""
 HEALED_S = 30.0
+RETRY_AFTER_S = {"429": 5, "all down, two": 1}
 Act = Callable[[Stage, Venue], None]
 
 
@@ -45,9 +47,9 @@ def telling(**change: Callable[[Any], Any]) -> Act:
     return lambda _stage, venue: distort(venue, lambda coin: {name: of(coin) for name, of in change.items()})
 
 
-def rejecting(status: int, retry_after: str) -> Act:
+def rejecting(status: int, retry_after: int) -> Act:
     def begin(stage: Stage, venue: Venue) -> None:
-        venue.faults.reject, venue.faults.retry_after = status, retry_after
+        venue.faults.reject, venue.faults.retry_after = status, str(retry_after)
         stage.do(venue.drop())
 
     return begin
@@ -69,14 +71,14 @@ FAULTS = {
     "deep JSON": Fault(0, "coinbase", frames(b"[" * 100_000)),
     "huge JSON": Fault(1, "upbit", frames(b'["' + b"x" * 2_000_000 + b'"]')),
     "refused subscription": Fault(1, "bithumb", refusing),
-    "429": Fault(1, "binance", rejecting(429, "5")),
+    "429": Fault(1, "binance", rejecting(429, RETRY_AFTER_S["429"])),
     "down": Fault(1, "coinbase", lambda stage, _: stage.do(stage.links["coinbase"].go_down())),
     "cut in a frame": Fault(2, "upbit", lambda stage, venue: stage.do(venue.cut()), "live"),
     "clock an hour ahead": Fault(2, "bithumb", telling(ts=lambda coin: coin.ts + HOUR), "live"),
     "clock an hour behind": Fault(2, "binance", telling(ts=lambda coin: coin.ts - HOUR), "live"),
     "prices times 1000": Fault(2, "coinbase", telling(price=lambda coin: coin.price * 1000), "held"),
     "all down, one": Fault(3, "upbit", lambda stage, _: stage.do(stage.links["upbit"].go_down())),
-    "all down, two": Fault(3, "bithumb", rejecting(418, "1")),
+    "all down, two": Fault(3, "bithumb", rejecting(418, RETRY_AFTER_S["all down, two"])),
 }
 
 
@@ -174,7 +176,10 @@ silent = pytest.mark.parametrize("name", [name for name, fault in FAULTS.items()
 
 @silent
 def test_a_fault_is_found_in_time_and_the_row_keeps_its_price_and_its_time(play: Play, name: str) -> None:
-    """Seen failing with a `Link.fresh` that is always true: the rows stayed live."""
+    """Seen failing with a `Link.fresh` that is always true: the rows stayed live.
+
+    Seen failing with rows that are looked at once a second and not when a source's time is up.
+    """
     seen = play.outcomes[name]
     for symbol, row in seen.during.items():
         found = seen.watcher.state_since(symbol, "stale", seen.began)
@@ -203,11 +208,15 @@ def test_no_reader_sees_a_bad_row_whatever_an_exchange_does(play: Play, name: st
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_an_exchange_in_trouble_is_dialled_with_patience(play: Play, name: str) -> None:
-    """Seen failing with a `Backoff.wait` of 0: 35 dials in 18 s at the exchange that is down."""
+    """Seen failing with a `Backoff.wait` of 0: 35 dials in 18 s at the exchange that is down, and without Retry-After.
+
+    Any part of each wait is left to chance: with twelve dials, one run in ten thousand would have had more.
+    """
     seen, fault = play.outcomes[name], FAULTS[name]
     most = play.stages[fault.program].venues[fault.venue].protocol.connects_per_s
     assert all(sum(at <= other < at + 1 for other in seen.dials) <= most for at in seen.dials)
     assert len(seen.dials) <= 12
+    assert all(later - at > RETRY_AFTER_S.get(name, 0) - 0.2 for at, later in pairwise(seen.dials))
 
 
 def test_a_cut_in_the_middle_of_a_frame_is_no_matter(play: Play) -> None:
@@ -244,4 +253,5 @@ def test_with_every_exchange_down_the_program_still_serves(play: Play) -> None:
 def test_memory_stays_flat_whatever_comes_in(play: Play) -> None:
     """Seen failing with a `Backoff.wait` of 0: 11 MB more where huge frames come."""
     for memory in play.memory:
-        assert memory[-1] - memory[len(memory) // 4] < 8_192
+        later = memory[len(memory) // 4 :]
+        assert max(later) - later[0] < 4_096

@@ -217,7 +217,10 @@ class Collector:
             log.info("an editor accepted %s: %d held prices released", what, released)
 
     async def _beat(self) -> None:
-        """Each second every row is looked at again: sources fall silent, minutes end, references move."""
+        """Each second every row is looked at again, and when a source has just been silent for too long.
+
+        Minutes end, references move.
+        """
         while True:
             now = self._clock()
             self.prices.roll(now)
@@ -225,7 +228,7 @@ class Collector:
             self.prices.touch()
             self._outbox.report = self.standing.report(self.prices, now)
             self._wake.set()
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(min(BEAT_S, self.prices.quotes.rest_s(now)))
 
     async def _hint(self) -> None:
         """Without any network there is still something to see."""

@@ -5,10 +5,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ticker.exchanges.exchange import Candles, Exchange, Keepalive, Request
 from ticker.model import Board, Market
 from ticker.store import embedded
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # times are measured in bench/, never in tests
 
 
 @pytest.fixture

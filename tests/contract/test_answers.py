@@ -57,7 +57,7 @@ def test_documented_answers_mean_what_they_say(name: str, case: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_broken_answer_raises_nothing_that_is_not_caught(name: str, data: st.DataObject) -> None:
     """Its documented answers with other values or other bytes in them.

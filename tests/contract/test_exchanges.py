@@ -161,7 +161,7 @@ def test_what_is_no_price_is_never_a_tick(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_exception_but_badframe_escapes_any_parser(name: str, data: st.DataObject) -> None:
     """Its documented frames with other values or other bytes in them.

@@ -136,7 +136,7 @@ def test_what_is_answered_here_is_what_aiohttp_would_answer() -> None:
         stack = contextlib.AsyncExitStack()
         node, alone = runner.run(stack.enter_async_context(both()))
 
-        @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(st.lists(heads(), min_size=1, max_size=3))
         def same(requests: list[bytes]) -> None:
             request = b"".join(requests)

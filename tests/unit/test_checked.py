@@ -77,7 +77,7 @@ def show(state: BoardState, report: Report | None = None, holds: list[Held] | No
         assert "<b>" not in status_page.page(standing, boards, lang).partition("</header>")[2]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example("premium_pct", "9" * 40)
 @given(st.sampled_from([field.name for field in msgspec.structs.fields(Row)]), odd)
 def test_a_row_with_an_odd_field_is_left_out_or_can_be_shown(name: str, value: Any) -> None:
@@ -107,7 +107,7 @@ def read_as(decoder: msgspec.json.Decoder[Any], told: Any) -> Any:
     return Checked(QUIET).decoded("x", "x", decoder, json.dumps(told).encode())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_report_with_an_odd_field_is_left_out_or_can_be_shown(data: st.DataObject) -> None:
     """Seen failing with a price that is any text: the status page could not be written."""
@@ -124,7 +124,7 @@ def test_a_report_with_an_odd_field_is_left_out_or_can_be_shown(data: st.DataObj
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(["revision", "ts", "notice", "hidden", "BTC"]), st.binary(max_size=12)))
 def test_no_bytes_in_a_board_make_it_fail(fields: dict[str, bytes]) -> None:
     """Seen failing with a revision that is taken for a number."""

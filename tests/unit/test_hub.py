@@ -258,7 +258,7 @@ async def played(rounds: list[list[tuple[Any, ...]]]) -> None:
     close_all()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.lists(actions, max_size=6), max_size=6))
 def test_every_reader_sees_how_things_are(rounds: list[list[tuple[Any, ...]]]) -> None:
     """Seen failing with a slow reader who takes part again without a snapshot, and with rows hidden without one."""

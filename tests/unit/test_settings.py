@@ -223,7 +223,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@trying(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@trying(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.encode(errors="replace")))
 def test_no_file_raises_anything_but_a_sentence(empty: Path, text: bytes) -> None:
     """Seen failing without the catch around the reading of TOML."""
@@ -231,7 +231,7 @@ def test_no_file_raises_anything_but_a_sentence(empty: Path, text: bytes) -> Non
     only_complains(str(empty / "x.toml"), {})
 
 
-@trying(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@trying(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.dictionaries(st.sampled_from(KEYS) | st.sampled_from(PATHS), VALUES, max_size=3), section=WORDS)
 def test_no_value_of_a_setting_raises_anything_but_a_sentence(empty: Path, chosen: Any, section: str) -> None:
     """Every setting and every table with odd values, in a file, and under odd names of boards and exchanges.
@@ -268,7 +268,7 @@ def quoted(text: str) -> str:
     return '"' + "".join(f"\\U{ord(letter):08x}" for letter in text) + '"'
 
 
-@trying(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@trying(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     chosen=st.dictionaries(
         st.sampled_from(KEYS).map("__".join) | st.text("ABS_", max_size=8), WORDS | VALUES.map(repr), max_size=3

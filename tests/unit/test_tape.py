@@ -33,7 +33,7 @@ def recorded(path: Path, *frames: Frame) -> list[Frame]:
     return [line.frame for line in decode(path)]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames=st.lists(st.text() | st.binary() | st.binary().map(gzip.compress), max_size=5))
 def test_every_frame_is_read_back_as_it_was(tmp_path: Path, frames: list[Frame]) -> None:
     assert recorded(tmp_path / "tape", *frames) == frames
@@ -115,7 +115,7 @@ ODD_LINES = st.dictionaries(
 ).map(lambda fields: json.dumps({"t": 1, "dir": "recv", "exchange": "upbit", "text": "x"} | fields).encode())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.binary(max_size=30) | ODD_LINES, max_size=3))
 def test_no_file_raises_anything_but_a_sentence(tmp_path: Path, lines: list[bytes]) -> None:
     """Seen failing without the catch around a line's decoding."""

@@ -6,12 +6,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client import CollectorRegistry
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.server import Node, heard, raw, serving, until
+from ticker import admin
 from ticker.serve import assets
-from ticker.settings import Settings
+from ticker.settings import Admin, Settings
 
 NOINDEX = (
     "/embed/krw",
@@ -116,6 +118,18 @@ async def test_whose_address_counts_is_not_the_strangers_to_say(
                     await heard(other)
         await until(lambda: node.door.lobby.clients == 0)
         assert not node.door.lobby._addresses  # who left is forgotten: the table is no longer than the readers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_the_operators_port_tells_figures_and_obeys_nobody(method: str) -> None:
+    """Seen failing with a route that takes whatever method it is asked by."""
+    async with admin.serve(Admin(port=0), CollectorRegistry(), lambda: True) as url, aiohttp.ClientSession() as session:
+        for path in ("/metrics", "/healthz", "/readyz"):
+            async with session.get(url + path) as told, session.request(method, url + path) as refused:
+                assert (told.status, refused.status) == (200, 405)
+        for path in ("/", "/reload", "/quit", "/v1/boards"):
+            async with session.request(method, url + path) as answer:
+                assert answer.status == 404
 
 
 def test_nothing_but_the_sidebar_is_open_to_others_by_default() -> None:

@@ -21,7 +21,7 @@ from tests.program import Program, until
 from ticker.client import follow
 
 ROOT = Path(__file__).parents[2]
-FIRST_COMPATIBLE = "7535092"
+FIRST_COMPATIBLE = "88e2df6"
 """What stands for the previous release until there is one."""
 MANY = 10_000
 HANDSHAKES = 600

@@ -87,7 +87,7 @@ async def test_a_browser_shows_a_sidebar_on_the_pages_that_are_named_and_on_no_o
         assert refused == []
         await page.goto(f"{elsewhere(speaker)}/host")
         await until(lambda: any(speaker.url in text for text in refused))
-        assert page.frames[1].url == "chrome-error://chromewebdata/"
+        await until(lambda: page.frames[1].url == "chrome-error://chromewebdata/")
         await expect(page.frame_locator("iframe").locator(ROWS)).to_have_count(0)
 
 

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120
 
 
 async def test_a_reader_of_a_sidebar_notices_nothing_of_a_restart(tab: Page, tmp_path: Path) -> None:
-    """Fails with a server that closes with its `bye`, and with a script that leaves at it: up to 12 s without news."""
+    """Seen failing with a server that closes with its `bye`, and with a script that leaves at it."""
     sockets: list[str] = []
     tab.on("websocket", lambda socket: sockets.append(socket.url))
     with contextlib.ExitStack() as stack:

@@ -32,10 +32,10 @@ def room(limit: int) -> Room:
     return Room(limit - reserve, limit - reserve // 2)
 
 
-def limit() -> int:
-    """As many files as this process may have open."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+def limit(*, raised: bool = False) -> int:
+    """As many files as this process may have open, or could have as soon as it wants."""
+    found = resource.getrlimit(resource.RLIMIT_NOFILE)[raised]
+    return sys.maxsize if found == resource.RLIM_INFINITY else found
 
 
 def prepare(server: Server) -> None:
@@ -44,16 +44,16 @@ def prepare(server: Server) -> None:
     with contextlib.suppress(ValueError, OSError):  # some systems promise more than they allow
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if (warning := too_few(server, limit())) is not None:
-        log.warning(warning)
+        log.warning("%s: %s", *warning)
 
 
-def too_few(server: Server, limit: int) -> str | None:
-    """What to do where `max_clients` do not fit under the limit."""
+def too_few(server: Server, limit: int) -> tuple[str, str] | None:
+    """Where `max_clients` do not fit under the limit: that it is so, and what to do."""
     fitting = room(limit).polite
     if server.max_clients <= fitting:
         return None
+    raised = f"ulimit -n {server.max_clients + RESERVE}, LimitNOFILE= of systemd, --ulimit nofile= of Docker"
     return (
-        f"server.max_clients is {server.max_clients}, but {limit} open files leave room for {fitting}:"
-        f" raise the limit (ulimit -n {server.max_clients + RESERVE}, LimitNOFILE= of systemd, --ulimit nofile= of"
-        " Docker) or lower server.max_clients"
+        f"server.max_clients is {server.max_clients}, but {limit} open files leave room for {fitting}",
+        f"raise the limit ({raised}) or lower server.max_clients",
     )

@@ -144,7 +144,7 @@ class Visitor(asyncio.Protocol):
     def _answer(self, data: bytes) -> bool:
         """Answer a request here and wait for the next one; False when the connection is somebody else's now."""
         question = self._door.questions.get(data) or self._read(data)
-        if question is None or not self._door.hub.ready:
+        if question is None:
             return False
         self._data = self._data[len(data) :]
         self._deadline = self._loop.time() + self._door.patience_s

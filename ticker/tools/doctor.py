@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import resource
 import socket
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -22,6 +21,7 @@ from ticker.logs import printable
 from ticker.model import Board
 from ticker.reach import host_of
 from ticker.report import Report
+from ticker.serve import descriptors
 from ticker.serve.address import local_url
 from ticker.settings import Server, Settings, boards, exchanges_of
 from ticker.store import FAILURES, Inspector, embedded
@@ -32,7 +32,6 @@ from ticker.tools.probe import Finding, clocks, probe
 SILENT_MS: Final = 5_000
 """A collector speaks every second."""
 NEARLY_FULL: Final = 0.8
-SPARE_FILES: Final = 200
 TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 MARKS: Final = {"ok": ("ok", "green"), "note": ("note", "yellow"), "fail": ("FAIL", "bold red")}
 
@@ -51,7 +50,7 @@ async def examine(settings: Settings) -> list[Finding]:
     server, admin = settings.server, settings.admin
     found.append(await port("public port", server.host, server.port, "server.port", "/v1/boards", b'"boards"'))
     found.append(await port("admin port", admin.host, admin.port, "admin.port", "/metrics", b"ticker_"))
-    return [*found, descriptors(server), forwarded(server)]
+    return [*found, open_files(server), forwarded(server)]
 
 
 async def venues(shown: Mapping[str, Board], used: Mapping[str, Exchange], proxy: str | None) -> list[Finding]:
@@ -222,14 +221,13 @@ async def _answers(url: str, expected: bytes) -> bool:
         return False
 
 
-def descriptors(server: Server) -> Finding:
+def open_files(server: Server) -> Finding:
     """Each reader is an open file; a server takes as many as the hard limit lets it."""
-    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = server.max_clients + SPARE_FILES
-    if limit == resource.RLIM_INFINITY or limit >= needed:
+    limit = descriptors.limit(raised=True)
+    warning = descriptors.too_few(server, limit)
+    if warning is None:
         return Finding("ok", "open files", f"{limit} are enough for {server.max_clients} readers a process")
-    remedy = f"LimitNOFILE={needed} in the systemd unit, `ulimit -n {needed}` in a shell, or a lower server.max_clients"
-    return Finding("note", "open files", f"{limit} are too few for {server.max_clients} readers a process", remedy)
+    return Finding("note", "open files", *warning)
 
 
 def forwarded(server: Server) -> Finding:

@@ -13,6 +13,7 @@ from ticker.judge import Judge
 from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Suspension, Tick
 from ticker.premium import Premium
 from ticker.quotes import Quote, Quotes
+from ticker.rows import same
 from ticker.sample import unpack
 
 SKEW: Final = 5_000
@@ -169,7 +170,7 @@ class Prices:
         for pair in dirty:
             for board in self._watchers.get(pair, ()):
                 row, before = self._row(board, pair[0], now), self.rows[board.name][pair[0]]
-                if row != before and row != msgspec.structs.replace(before, received_ts=row.received_ts):
+                if not same(row, before):
                     self.rows[board.name][pair[0]] = row
                     changed.setdefault(board.name, []).append(row)
         return changed

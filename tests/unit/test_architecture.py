@@ -25,7 +25,7 @@ PURE = (
         "premium",
         "market",
     ),
-    *("market", "listing", "report", "told"),
+    *("rows", "listing", "report", "told"),
     *("exchanges/*", "sidebar/*"),
     *(f"collect/{name}" for name in ("backoff", "standing", "succession")),
     *(

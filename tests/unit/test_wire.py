@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.conftest import make_board
 from ticker.model import BoardState, Row
 from ticker.report import SourceReport
+from ticker.rows import same
 from ticker.serve import wire
 
 BOARD = msgspec.structs.replace(
@@ -65,9 +66,9 @@ def test_an_update_says_what_it_always_says_and_what_changed(change: dict[str, A
 
 
 def test_only_a_second_arrival_is_no_change() -> None:
-    assert wire.same(but(received_ts=9), ROW)
+    assert same(but(received_ts=9), ROW)
     for change in ({"price": "1"}, {"ts": 1}, {"state": "stale"}, {"premium_pct": None}, {"ts": 1, "received_ts": 2}):
-        assert not wire.same(but(**change), ROW)
+        assert not same(but(**change), ROW)
 
 
 texts = st.none() | st.sampled_from(["1", "2"])

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple, Protocol
 
 from ticker.model import Board, BoardState, Language, Row
+from ticker.rows import same
 from ticker.serve import wire
 from ticker.serve.message import Message
 from ticker.serve.states import copy
@@ -173,7 +174,7 @@ class Group:
         changes, self.news = [], []
         for symbol in [symbol for symbol in self.board.symbols if symbol in self.changed]:
             row, before = state.rows[symbol], self.told.rows.get(symbol) or Row(symbol=symbol)
-            if symbol not in state.hidden and not wire.same(row, before):
+            if symbol not in state.hidden and not same(row, before):
                 changes.append(wire.change(row, before))
                 if row.ts != before.ts:
                     self.news.append(row)

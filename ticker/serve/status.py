@@ -10,6 +10,7 @@ from msgspec import Struct
 from ticker.exchanges import EXCHANGES
 from ticker.model import Board, BoardState, Held, Row, State
 from ticker.report import Incident, Legs, Report, SourceReport
+from ticker.rows import visible
 
 MOST_INCIDENTS: Final = 20
 STATES: Final[tuple[State, ...]] = get_args(State)
@@ -75,7 +76,7 @@ def _state(
 
 
 def _board(board: Board, state: BoardState) -> dict[str, Any]:
-    rows = [state.rows.get(symbol) or Row(symbol=symbol) for symbol in board.symbols if symbol not in state.hidden]
+    rows = visible(board, state)
     dated = sorted((row for row in rows if row.state in DATED and row.source and row.ts), key=lambda row: row.ts or 0)
     counts = Counter(row.state for row in rows)
     return {

@@ -9,6 +9,7 @@ import orjson
 from ticker.exchanges import EXCHANGES
 from ticker.model import Board, BoardState, Held, Language, Row
 from ticker.report import SourceReport
+from ticker.rows import visible
 from ticker.sidebar.presentation import presentation
 
 VERSION: Final = 1
@@ -36,25 +37,9 @@ def change(now: Row, before: Row) -> dict[str, Any]:
     return fields
 
 
-def same(now: Row, before: Row) -> bool:
-    """Whether a reader would see no difference: a price that arrived again is no news."""
-    if now.received_ts != before.received_ts:
-        before = msgspec.structs.replace(before, received_ts=now.received_ts)
-    return now == before
-
-
-def visible(board: Board, state: BoardState, symbols: Sequence[str] | None) -> list[str]:
-    """The symbols to show, in board order, without those an editor hides."""
-    wanted = board.symbols if symbols is None else [symbol for symbol in board.symbols if symbol in symbols]
-    return [symbol for symbol in wanted if symbol not in state.hidden]
-
-
 def rows(board: Board, state: BoardState, language: Language, symbols: Sequence[str] | None) -> list[dict[str, Any]]:
-    """The rows of a snapshot; pending ones where nothing is known yet."""
-    return [
-        row(state.rows.get(symbol) or Row(symbol=symbol), board.names[symbol][language])
-        for symbol in visible(board, state, symbols)
-    ]
+    """The rows of a snapshot."""
+    return [row(seen, board.names[seen.symbol][language]) for seen in visible(board, state, symbols)]
 
 
 def sources(board: Board, language: Language) -> dict[str, str]:

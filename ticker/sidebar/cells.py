@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct
 from ticker import money
 from ticker.exchanges import EXCHANGES
 from ticker.model import Board, BoardState, Language, Row
+from ticker.rows import visible
 from ticker.sidebar.look import Column, Look
 from ticker.sidebar.presentation import Presentation, local, presentation
 from ticker.sidebar.words import WORDS, Words
@@ -51,9 +52,8 @@ class Shown(Struct, frozen=True):
 def shown(
     board: Board, state: BoardState, lang: Language, look: Look, symbols: Collection[str] | None, *, page: bool
 ) -> Shown:
-    """The rows a reader sees, in the board's order: hidden ones left out, those without a price pending."""
-    wanted = [symbol for symbol in board.symbols if symbols is None or symbol in symbols]
-    rows = [state.rows.get(symbol) or Row(symbol=symbol) for symbol in wanted if symbol not in state.hidden]
+    """What a reader sees of a board."""
+    rows = visible(board, state, symbols)
     del rows[1 if look.form == "card" else look.limit or len(rows) :]
     used = {row.source for row in rows}
     return Shown(
@@ -64,7 +64,7 @@ def shown(
         look=look,
         main=next((source for source in board.sources if source in used), None),
         newest=max((row.ts for row in rows if row.ts is not None), default=None),
-        asked=None if symbols is None else ",".join(wanted),
+        asked=None if symbols is None else ",".join(symbol for symbol in board.symbols if symbol in symbols),
         page=page,
     )
 

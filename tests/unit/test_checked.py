@@ -18,7 +18,8 @@ from ticker.serve import wire
 from ticker.serve.status import Known, told
 from ticker.sidebar import page, status_page
 from ticker.store.checked import HIGHEST_SLOT, Checked
-from ticker.store.reader import HOLDS, REPORT, UPDATES
+from ticker.store.reader import UPDATES
+from ticker.store.view import HOLDS, REPORT
 
 T = 1_790_000_000_000
 BOARD = make_board("BTC", "ETH", sources=("upbit", "bithumb"))

@@ -6,29 +6,19 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 import msgspec
-from redis.asyncio import Redis
 
 from ticker.complaints import Complaints
 from ticker.history import minute_of, ref_minute
-from ticker.model import MINUTE, BoardState, Count, Held, Row, Time
-from ticker.report import Report
+from ticker.model import MINUTE, Count, Row, Time
 from ticker.sample import unpack_minute
-from ticker.store.checked import COUNTS, HIGHEST_SLOT, Checked
-from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, client, raw
+from ticker.store.checked import COUNTS, HIGHEST_SLOT
+from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, client, raw
 from ticker.store.reasons import why
+from ticker.store.view import SLOTS, View
 
 CHANNEL: Final = f"{PREFIX}updates"
-SLOTS: Final = f"{PREFIX}slots"
 SILENCE_S: Final = 3.0
 """A subscription that brings nothing for this long is dead: the collector speaks every second."""
-BOARD: Final = """
-local out = {}
-for i, kind in ipairs({'board', 'frozen', 'editor'}) do
-  out[i] = redis.pcall('HGETALL', 'ticker:v1:' .. kind .. ':' .. ARGV[1])
-end
-return out
-"""
-"""A script and no transaction: a full Redis refuses everything in a transaction, reading too."""
 SERIES: Final = """
 local out = {}
 for minute = tonumber(ARGV[2]), tonumber(ARGV[3]), 60000 do
@@ -62,33 +52,18 @@ class Update(msgspec.Struct, frozen=True):
 
 
 UPDATES: Final = msgspec.json.Decoder(Update)
-REPORT: Final = msgspec.json.Decoder(Report)
-HOLDS: Final = msgspec.json.Decoder(list[Held])
 
 
-class Reader(Connection):
+class Reader(View):
     """What a server node needs to know."""
 
     def __init__(self, url: str, *, persistent: bool = False) -> None:
         super().__init__(url, persistent=persistent)
-        self._checked = Checked(log)
         self._series = self._redis.register_script(SERIES)
-
-    async def board(self, name: str) -> BoardState:
-        """A board as it stands, with what an editor decided about it."""
-        return await read_board(self._redis, name, self._checked)
 
     async def kept(self, names: Iterable[str]) -> list[str]:
         """Those of these boards that somebody has written here."""
         return [name for name in names if await self._redis.exists(f"{PREFIX}board:{name}")]
-
-    async def report(self) -> Report:
-        """What the collector last told of itself."""
-        return await read_report(self._redis, self._checked)
-
-    async def holds(self) -> list[Held]:
-        """The last prices that were not believed at once, newest first."""
-        return await read_holds(self._redis, self._checked)
 
     async def samples(self, market: str, now: int) -> list[tuple[int, int]]:
         """The samples of one market over the last 24 hours as (minute start, sample), unknown minutes 0."""
@@ -120,22 +95,3 @@ class Reader(Connection):
             except FAILURES as error:
                 complaints.failed(why(error))
                 await asyncio.sleep(TIMEOUT_S)
-
-
-async def read_report(redis: Redis, checked: Checked) -> Report:
-    """What the collector last told of itself; nothing when it never did."""
-    key = f"{PREFIX}status"
-    return checked.decoded("key", key, REPORT, await checked.asked(key, redis.get(key))) or Report()
-
-
-async def read_holds(redis: Redis, checked: Checked) -> list[Held]:
-    """The last prices that were not believed at once, newest first."""
-    key = f"{PREFIX}holds"
-    return checked.decoded("key", key, HOLDS, await checked.asked(key, redis.get(key))) or []
-
-
-async def read_board(redis: Redis, name: str, checked: Checked) -> BoardState:
-    """A board with its editor's decisions, read at one moment."""
-    answer = await redis.register_script(BOARD)(args=[name])
-    moving, frozen, editor = [checked.fields(name, fields) for fields in answer]
-    return checked.board(name, moving, frozen, editor)

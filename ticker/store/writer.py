@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import struct
 import uuid
 from array import array
@@ -14,15 +13,13 @@ import orjson
 from redis.exceptions import RedisError, ResponseError
 
 from ticker.history import LENGTH, History, minute_of
-from ticker.model import MINUTE, BoardState, Held, Row
+from ticker.model import MINUTE, Held, Row
 from ticker.report import Report
 from ticker.sample import unpack_minute
-from ticker.store.checked import TIMES, Checked
-from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, Connection, raw, text
-from ticker.store.reader import SLOTS, read_board, read_holds, read_report
+from ticker.store.checked import TIMES
+from ticker.store.connection import FAILURES, PREFIX, TIMEOUT_S, raw, text
 from ticker.store.scripts import CLAIM, CLEAR, COMMIT, RELEASE
-
-log = logging.getLogger(__name__)
+from ticker.store.view import SLOTS, View
 
 PATCH: Final = struct.Struct("<qiq")
 """One sample on its way: minute, slot, price as `sample.pack` makes it."""
@@ -64,12 +61,11 @@ class Batch(msgspec.Struct):
     """None: as before."""
 
 
-class Writer(Connection):
+class Writer(View):
     """The one collector that may write."""
 
     def __init__(self, url: str, *, persistent: bool = False) -> None:
         super().__init__(url, persistent=persistent)
-        self._checked = Checked(log)
         self._commit = self._redis.register_script(COMMIT)
         self._claim = self._redis.register_script(CLAIM)
         self._release = self._redis.register_script(RELEASE)
@@ -123,18 +119,6 @@ class Writer(Connection):
             history.load(key, first, [minute[slot] if slot < len(minute) else 0 for minute in minutes])
             history.forget(key, minute_of(min(beat, now)))  # nobody watched that minute to its end
             await asyncio.sleep(0)
-
-    async def board(self, name: str) -> BoardState:
-        """The rows that the last collector left."""
-        return await read_board(self._redis, name, self._checked)
-
-    async def report(self) -> Report:
-        """What the last collector told of itself."""
-        return await read_report(self._redis, self._checked)
-
-    async def holds(self) -> list[Held]:
-        """The prices that the last collector did not believe at once, newest first."""
-        return await read_holds(self._redis, self._checked)
 
     async def commit(self, batch: Batch) -> list[str]:
         """Write one batch and tell the servers; returns `SYMBOL/QUOTE` of held prices an editor believes.

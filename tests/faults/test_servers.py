@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 FIRST_COMPATIBLE = "88e2df6"
 """What stands for the previous release until there is one."""
 MANY = 10_000
-HANDSHAKES = 600
+HANDSHAKES = 900
+"""Fewer than come at first: some are refused. At 600 some are refused three times, and are not back within a minute."""
 BACK_S = 60.0
 GAP_S = 3.0
 FEW = 30
@@ -38,7 +39,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def test_ten_thousand_readers_of_a_killed_server_are_all_at_the_other_within_a_minute(house: House) -> None:
-    """Seen failing without the limit of handshakes: 1,000 a second came in."""
+    """Seen failing without the limit of handshakes: all came in at their first try."""
     house.start("collect")
     limits = {"server__handshakes_per_s": str(HANDSHAKES), "server__max_clients": "11000"}
     servers = [house.start("serve", None, None, **limits).ready() for _ in range(2)]
@@ -53,6 +54,7 @@ def test_ten_thousand_readers_of_a_killed_server_are_all_at_the_other_within_a_m
             assert came < HANDSHAKES * (time.monotonic() - killed + 2)
             time.sleep(0.5)
         assert readers.open == MANY, readers.lines[-1]
+        assert readers.count("bye") > 100
         assert servers[1].status("/readyz") == 200
 
 

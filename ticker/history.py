@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from ticker.model import DAY, MINUTE
-from ticker.sample import pack
+from ticker.sample import is_known, pack
 
 LENGTH: Final = 1560
 """Minutes kept: 24 hours, and two more so that a clock set an hour back, or ahead and back, finds its reference."""
@@ -208,11 +208,12 @@ class History:
     def load(self, key: str, first: int, samples: Iterable[int]) -> None:
         """Read what Redis knows of a market, minute after minute from `first` on.
 
-        What is pending here is newer; what is known only here is to be written.
+        What is pending here is newer; what is known only here is to be written. What is no price is unknown.
         """
         slot, series = self.slots[key], self._series.setdefault(key, Series())
         places = ((first + number * MINUTE, slot) for number in itertools.count())
-        read = [0 if place in self._pending else sample for place, sample in zip(places, samples, strict=False)]
+        pairs = zip(places, samples, strict=False)
+        read = [sample if is_known(sample) and place not in self._pending else 0 for place, sample in pairs]
         there = {first + number * MINUTE for number, sample in enumerate(read) if sample}
         here = {(minute, slot): sample for minute, sample in series.known() if minute not in there}
         if len(self._pending) + len(here) > MOST:

@@ -10,7 +10,7 @@ from ticker import money
 from ticker.exchanges import Exchange
 from ticker.history import History, minute_of, ref_minute
 from ticker.judge import Judge
-from ticker.model import DAY, MINUTE, Basis, Board, Instant, Market, Row, State, Suspension, Tick
+from ticker.model import DAY, MINUTE, MOST_DECIMALS, Basis, Board, Instant, Market, Row, State, Suspension, Tick
 from ticker.premium import Premium
 from ticker.quotes import Quote, Quotes
 from ticker.rows import same
@@ -199,7 +199,7 @@ class Prices:
         return Row(
             symbol=symbol,
             price=text,
-            decimals=max(len(text.partition(".")[2]), self._decimals(quote, quote.price)),
+            decimals=min(MOST_DECIMALS, max(len(text.partition(".")[2]), self._decimals(quote, quote.price))),
             change_pct=money.plain(money.percent(quote.price, ref.price)) if ref else None,
             ref=money.plain(ref.price) if ref else None,
             ref_ts=ref.ts if ref else None,

@@ -17,8 +17,11 @@ MINUTE: Final = 60_000
 DAY: Final = 86_400_000
 
 Symbol: TypeAlias = Annotated[str, Meta(pattern=rf"\A{SYMBOL.pattern}\Z")]
-PriceText: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{1,40}(\.[0-9]{1,60})?\Z")]
-PercentText: TypeAlias = Annotated[str, Meta(pattern=r"\A-?[0-9]{1,20}(\.[0-9]{1,60})?\Z")]
+PriceText: TypeAlias = Annotated[str, Meta(pattern=r"\A(?=0*[1-9]|0*\.0{0,14}[1-9])[0-9]{1,16}(\.[0-9]{1,60})?\Z")]
+"""Never zero, and within what `money.price` takes: whatever is reckoned from two of them has an answer."""
+PercentText: TypeAlias = Annotated[str, Meta(pattern=r"\A-?[0-9]{1,50}(\.[0-9]{1,60})?\Z")]
+"""As long as the percent of the greatest price over the least ones."""
+MOST_DECIMALS: Final = 60
 Name: TypeAlias = Annotated[str, Meta(pattern=r"\A[a-z0-9_-]{1,32}\Z")]
 """Of an exchange or a board."""
 Word: TypeAlias = Annotated[str, Meta(max_length=40)]
@@ -114,7 +117,7 @@ class Row(Struct, frozen=True, gc=False):
 
     symbol: Symbol
     price: PriceText | None = None
-    decimals: Annotated[int, Meta(ge=0, le=60)] = 0
+    decimals: Annotated[int, Meta(ge=0, le=MOST_DECIMALS)] = 0
     change_pct: PercentText | None = None
     ref: PriceText | None = None
     ref_ts: Time | None = None

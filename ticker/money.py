@@ -9,8 +9,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Final
 
-NUMBER: Final = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?(?:[eE][-+]?\d{1,2})?", re.ASCII)
-"""A number on a wire. `Decimal` alone would take "NaN", "1_000", " 1 " and full-width digits."""
+NUMBER: Final = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?(?:[eE][-+]?[0-2]?\d)?", re.ASCII)
+"""A number on a wire, of 60 fraction digits at most. `Decimal` alone would take "NaN", "1_000", full-width digits."""
 LOWEST: Final = Decimal("1e-15")
 HIGHEST: Final = Decimal("1e15")
 SMALLEST: Final = float(LOWEST)
@@ -35,10 +35,15 @@ def price(value: object) -> Decimal:
     if type(value) is float and SMALLEST <= value <= GREATEST:
         return Decimal(repr(value))
     found = number(value)
-    if found is None or not LOWEST <= found <= HIGHEST:
+    if found is None or not is_price(found):
         message = f"not a price: {value!r:.40}"
         raise ValueError(message)
     return found
+
+
+def is_price(value: Decimal) -> bool:
+    """Whether a number is one that a price can be: from 1e-15 to 1e15."""
+    return LOWEST <= value <= HIGHEST
 
 
 def plain(value: Decimal) -> str:
@@ -51,7 +56,8 @@ def plain(value: Decimal) -> str:
 
 def percent(now: Decimal, before: Decimal) -> Decimal:
     """`(now - before) / before * 100`, half away from zero to two decimals."""
-    return WIDE.divide((now - before) * 100, before).quantize(CENT, rounding=ROUND_HALF_UP)
+    moved = WIDE.multiply(WIDE.subtract(now, before), 100)
+    return WIDE.divide(moved, before).quantize(CENT, ROUND_HALF_UP, WIDE)
 
 
 def decimals(step: Decimal) -> int:
@@ -72,6 +78,6 @@ def signed(text: str, digits: int | str = 2) -> str:
     """A wire percent for readers: "3.8" -> "+3.80%", with digits "trim" -> "+3.8%"; zero carries no sign."""
     value = Decimal(text)
     if digits != "trim":
-        value = value.quantize(Decimal(1).scaleb(-int(digits)), rounding=ROUND_HALF_UP)
+        value = value.quantize(Decimal(1).scaleb(-int(digits)), ROUND_HALF_UP, WIDE)
     shown = plain(value) if digits == "trim" else format(value or abs(value), "f")
     return f"{'+' if value > 0 else ''}{shown}%"

@@ -1,5 +1,6 @@
 """Pure: a price in 64 bits, mantissa * 32 + fraction digits: exact to 17 digits, ordered by nothing; 0 is unknown."""
 
+import math
 from array import array
 from decimal import Decimal
 from typing import Final
@@ -8,6 +9,9 @@ from ticker import money
 
 SCALES: Final = 32
 WIDEST: Final = 1 << 58
+LEAST: Final = tuple(math.ceil(money.LOWEST.scaleb(scale)) for scale in range(SCALES))
+MOST: Final = tuple(int(money.HIGHEST.scaleb(scale)) for scale in range(SCALES))
+"""The mantissas of the lowest and the highest price by their fraction digits."""
 
 
 def pack(price: Decimal) -> int:
@@ -21,9 +25,14 @@ def pack(price: Decimal) -> int:
     return mantissa * SCALES + scale
 
 
+def is_known(sample: int) -> bool:
+    """Whether it is a sample of a price; else the minute is unknown, or somebody wrote nonsense there."""
+    return sample > 0 and LEAST[sample % SCALES] <= sample // SCALES <= MOST[sample % SCALES]
+
+
 def unpack(sample: int) -> Decimal | None:
     """The price of a sample; None for an unknown minute, and for what no price is packed as."""
-    return Decimal(sample // SCALES).scaleb(-(sample % SCALES)) if sample > 0 else None
+    return Decimal(sample // SCALES).scaleb(-(sample % SCALES)) if is_known(sample) else None
 
 
 def unpack_minute(packed: bytes) -> "array[int]":

@@ -1,5 +1,6 @@
 """Somebody who may write to Redis writes nonsense everywhere: it is left out, and readers notice next to nothing."""
 
+import struct
 import time
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from tests.program import Program, until
 from tests.redis_server import RedisServer
 from ticker.store.connection import text
 
-NONSENSE = (b"x", b"\xff\xfe", b"{}", b"[]", b"-1", b"9" * 30, b'{"symbol":"BTC","price":"NaN","state":"live"}')
+NONSENSE = (
+    *(b"x", b"\xff\xfe", b"{}", b"[]", b"-1", b"9" * 30, b'{"symbol":"BTC","price":"NaN","state":"live"}'),
+    *(b"%d" % number for number in (2**63 - 1, 2**62, -(2**63))),
+)
+ABSURD = ("0", "0.000", "9" * 40, "0." + "0" * 50 + "1", "9" * 17)
+"""What is no price, though it is a number."""
+NO_SAMPLES = (1, 31, 32 * 10**16, -1, 2**62)
+"""What is no price in a packed minute; the first ones are zeros."""
 LATER = 1000
 """A price that came so many ms after the nonsense was written is none that was on its way."""
 PATHS = ("/v1/status", "/status", "/v1/holds", "/v1/boards", "/embed/article")
@@ -24,6 +32,7 @@ MESSAGES = (
 )
 
 
+COINS = ("BTC", "ETH", "XRP", "SOL", "DOGE")
 KINDS = {
     "string": ("fence", "lease", "heartbeat", "status", "holds"),
     "hash": ("slots", "board:article", "board:krw"),
@@ -73,6 +82,41 @@ def test_nonsense_in_every_key_is_left_out_and_written_over(tmp_path: Path) -> N
             assert program.process.poll() is None
     finally:
         redis_server.end()
+
+
+def test_absurd_numbers_that_lie_in_redis_at_the_start_are_left_out(tmp_path: Path) -> None:
+    """Seen failing with a row of price 0: each price of its coin was a fault of the program, for good.
+
+    With forty nines the program ended, and again at each start; with a packed zero in the day too.
+    """
+    redis_server = RedisServer(tmp_path)
+    try:
+        redis_server.admin.hset("ticker:v1:slots", mapping={f"upbit:{coin}/KRW": at for at, coin in enumerate(COINS)})
+        now = time.time_ns() // 1_000_000
+        for coin, price in zip(COINS, ABSURD, strict=True):
+            redis_server.admin.hset("ticker:v1:board:krw", coin, absurd_row(coin, price, now))
+        for ago in range(24 * 60 + 5):
+            redis_server.admin.set(minute(ago), struct.pack(f"<{len(NO_SAMPLES)}q", *NO_SAMPLES))
+        with Program(tmp_path, "demo", redis__url=redis_server.url) as program:
+            program.ready()
+            until(lambda: alive(program) and known(program), program)
+            shown = program.rows("krw")
+            assert {coin: shown[coin]["source"] for coin in COINS} == dict.fromkeys(COINS, "upbit")
+            assert not [row["price"] for row in shown.values() if row["price"] in ABSURD]
+            assert not [row["change_pct"] for row in shown.values() if abs(float(row["change_pct"])) > 100]
+            assert "Traceback" not in program.log.read_text(encoding="utf-8")
+    finally:
+        redis_server.end()
+
+
+def known(program: Program) -> bool:
+    return all(row["change_pct"] is not None for row in program.rows("krw").values())
+
+
+def absurd_row(coin: str, price: str, now: int) -> bytes:
+    """A row that is right but for its price and its reference."""
+    dated = {"ts": now, "received_ts": now, "ref_ts": now - 86_400_000}
+    return orjson.dumps({"symbol": coin, "price": price, "ref": price, "source": "upbit", "state": "live"} | dated)
 
 
 def test_forged_messages_cost_seconds_and_no_reader_its_socket(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """What the history is asked for, without any socket."""
 
+import asyncio
 from decimal import Decimal
 
+import msgspec
 import orjson
 import pytest
 
 from tests.conftest import make_board, make_exchange, make_market
 from ticker.collect.backfill import Backfill
-from ticker.exchanges.exchange import Candles, Request
+from ticker.exchanges.exchange import Candles, Request, Rolling
 from ticker.history import ref_minute
 from ticker.market import Prices
 from ticker.model import MINUTE, Instant, Market, Tick
@@ -81,3 +83,23 @@ async def test_what_a_wrong_clock_dated_is_told_anew_by_candles_and_what_a_right
     kept = [at for at, sample in run.prices.history.series(KEY).known() if sample == own and at < now - 2 * MINUTE]
     assert len(kept) == stay
     assert run.unknown() == []
+
+
+async def test_a_figure_of_an_exchange_that_is_no_price_is_no_reference() -> None:
+    """Seen failing with any figure: a price of yesterday of 0, or of forty digits, was a fault of the writer."""
+    told = {"BTC": "0", "ETH": "-1", "XRP": "1e-40", "ADA": "1e20", "DOGE": "7"}
+    figure = Rolling(Request("/day"), lambda _body: {symbol: Decimal(text) for symbol, text in told.items()}, "KRW")
+    asked = asyncio.Event()
+
+    async def get(_asked: Request) -> bytes:
+        asked.set()
+        return b""
+
+    run = Run()
+    exchange = msgspec.structs.replace(make_exchange("alpha"), rolling=figure)
+    work = asyncio.create_task(Backfill(exchange, run.prices, get, lambda: run.now, lambda *_: None).rolling())
+    async with asyncio.timeout(5):
+        await asked.wait()
+    await asyncio.sleep(0)
+    work.cancel()
+    assert run.prices.rolling == {("alpha", "DOGE", "KRW"): (Decimal(7), T)}

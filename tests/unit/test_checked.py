@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import make_board
+from ticker import money
 from ticker.history import History
 from ticker.model import LANGUAGES, BoardState, Held, Row
 from ticker.report import Incident, Leg, Legs, Report, SourceReport
@@ -49,7 +50,24 @@ HELD = [Held(T, "upbit", "BTC", "1", "2"), Held(T, "upbit", "BTC", "1", "2", T, 
 
 EVERYTHING = {"columns": "price,percent,change,source,time,premium"}
 ODD = [
-    *("NaN", "Infinity", "-0", "1_000", "1e9", "１２３", "1\n", "", "<b>", "__proto__", "-1", "0", "9" * 40, "9" * 41),
+    *(
+        "NaN",
+        "Infinity",
+        "-0",
+        "1_000",
+        "1e9",
+        "１２３",
+        "1\n",
+        "",
+        "<b>",
+        "__proto__",
+        "-1",
+        "0",
+        "0.0",
+        "9" * 16,
+        "9" * 40,
+        "9" * 51,
+    ),
     *(-1, 0, 1, 2**31, 2**53, 2**63, 10**30, 0.5, 1e300, T, True, 4_102_444_800_000, 4_102_444_800_001),
     *(None, [], {}, ["x"], ["BTC"], {"x": 1}, {"BTC": {"price": "x"}}),
 ]
@@ -79,7 +97,8 @@ def show(state: BoardState, report: Report | None = None, holds: list[Held] | No
 
 
 @settings(max_examples=100)
-@example("premium_pct", "9" * 40)
+@example("premium_pct", "9" * 50)
+@example("change_pct", "9" * 50)
 @given(st.sampled_from([field.name for field in msgspec.structs.fields(Row)]), odd)
 def test_a_row_with_an_odd_field_is_left_out_or_can_be_shown(name: str, value: Any) -> None:
     """Seen failing with a price that is any text: `x` broke every page of its board."""
@@ -90,6 +109,39 @@ def test_a_row_with_an_odd_field_is_left_out_or_can_be_shown(name: str, value: A
     message = b'{"fence":1,"ts":1,"boards":{"krw":{"revision":1,"ts":1,"rows":[%s]}}}' % line
     update = Checked(QUIET).decoded("message", "", UPDATES, message)
     assert (update is not None) is ("BTC" in state.rows or (name, update is not None) == ("symbol", True))
+
+
+NO_PRICES = ("0", "00.00", "0." + "0" * 15 + "1", "9" * 17, "1." + "0" * 61, "-1", ".5", "1.", "")
+
+
+@pytest.mark.parametrize("text", NO_PRICES)
+def test_a_price_that_cannot_be_reckoned_with_is_left_out(text: str) -> None:
+    """Seen failing with any digits: a price of zero, once in Redis, made each percent of its coin a fault, for good."""
+    for name in ("price", "ref"):
+        assert read(BTC=json.dumps(msgspec.to_builtins(GOOD) | {name: text}).encode()).rows == {}
+    held = [msgspec.to_builtins(HELD[0]) | {"price": text}]
+    assert read_as(HOLDS, held) is None
+
+
+FINEST = st.builds(
+    "{}.{}e{}".format, st.integers(0, 10**15), st.from_regex(r"[0-9]{1,30}", fullmatch=True), st.integers(-29, 0)
+)
+
+
+@given(FINEST, FINEST)
+def test_what_is_written_of_any_two_prices_can_be_read(price: str, before: str) -> None:
+    """Seen failing with percents of twenty digits: what one side wrote, the other left out."""
+    try:
+        now, ref = money.price(price), money.price(before)
+    except ValueError:
+        return
+    percent = money.plain(money.percent(now, ref))
+    premium = money.plain(money.percent(now, ref * ref))
+    row = msgspec.structs.replace(
+        GOOD, price=money.plain(now), ref=money.plain(ref), change_pct=percent, premium_pct=premium
+    )
+    assert read(BTC=msgspec.json.encode(row)).rows == {"BTC": row}
+    show(BoardState(1, T, {"BTC": row}))
 
 
 def test_a_time_that_no_calendar_has_is_left_out() -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import make_board, make_exchange, make_market
 from ticker.link import RETURN_AFTER
 from ticker.market import ROLLING_AGE, Prices
-from ticker.model import DAY, MINUTE, Instant, Row, Suspension, Tick
+from ticker.model import DAY, MINUTE, MOST_DECIMALS, Instant, Market, Row, Suspension, Tick
 from ticker.sample import pack
 
 D = Decimal
@@ -56,6 +56,22 @@ def test_a_price_makes_a_live_row_with_its_change() -> None:
         received_ts=T + 100,
         state="live",
     )
+
+
+def test_numbers_in_redis_that_are_no_prices_are_unknown() -> None:
+    """Seen failing with a packed zero taken for the reference: the writer ended with a division by zero."""
+    prices = made("BTC")
+    prices.history.load("alpha:BTC/KRW", T - DAY - MINUTE, [1])
+    tick(prices, "alpha", "57895000", 100)
+    assert row(prices, 200).change_pct is None
+
+
+def test_an_absurd_price_step_is_no_more_digits_than_a_row_may_have() -> None:
+    """Seen failing with as many digits as the exchange says: the servers left the row's whole batch out."""
+    prices = made("BTC")
+    prices.watch([Market("alpha", "BTC", "KRW", "KRW-BTC", tick_size="1e-200")])
+    tick(prices, "alpha", "57895000", 100)
+    assert row(prices, 200).decimals == MOST_DECIMALS
 
 
 def test_without_a_reference_the_change_is_unknown_not_zero() -> None:

@@ -40,6 +40,7 @@ def test_a_price_keeps_its_digits(value: object, text: str) -> None:
         "",
         "1e999999",
         "1e16",
+        "123456789012345678901234567890.123456789012345678901234567890e-45",
         True,
         None,
         [],
@@ -75,6 +76,14 @@ def test_percent_is_the_exact_quotient_rounded_once(now: Decimal, before: Decima
     )
     assert abs(money.percent(now, before) - (D(exact) / D(10**4) - 100)) <= D("0.0051")
     assert money.percent(now, before) == money.percent(now, before).quantize(D("0.01"), rounding=ROUND_HALF_UP)
+
+
+def test_the_greatest_move_of_any_price_has_a_percent_and_can_be_shown() -> None:
+    """Seen failing with 28 digits: a price of forty nines in Redis ended the program at each start."""
+    most = money.percent(money.HIGHEST * 10, money.LOWEST)
+    assert money.signed(money.plain(most)) == f"+{10**33 - 100}.00%"
+    premium = money.percent(money.HIGHEST, money.LOWEST * money.LOWEST)
+    assert money.signed(money.plain(premium)) == f"+{10**47 - 100}.00%"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import aiohttp
 
+from ticker import money
 from ticker.complaints import Complaints
 from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
@@ -80,7 +81,9 @@ class Backfill:
             now = self._clock().wall
             references = [self.prices.reference(quote, now) for quote in self._quotes()]
             if any(reference is None or reference.basis == "exchange" for reference in references):
-                for symbol, before in (await self._ask(figure.request, figure.parse) or {}).items():
+                told = await self._ask(figure.request, figure.parse) or {}
+                prices = {symbol: before for symbol, before in told.items() if money.is_price(before)}
+                for symbol, before in prices.items():
                     self.prices.rolling[self.exchange.name, symbol, figure.quote] = (before, now)
                 self.prices.touch()
             await asyncio.sleep(ROLLING_S)

@@ -61,7 +61,9 @@ def parse_markets(body: bytes) -> list[Market]:
     """`/api/v5/public/instruments`: `live` or `suspend`; what opens later (`preopen`) or is for tests is left out."""
     rows = [row for row in _rows(body) if row["state"] in {"live", "suspend"} and SYMBOL.fullmatch(row["baseCcy"])]
     pairs = [(row, ("okx", row["baseCcy"], row["quoteCcy"], row["instId"])) for row in rows]
-    return [Market(*pair, money.plain(Decimal(row["tickSz"])), suspended=row["state"] != "live") for row, pair in pairs]
+    return [
+        Market(*pair, money.plain(money.price(row["tickSz"])), suspended=row["state"] != "live") for row, pair in pairs
+    ]
 
 
 def _candles(market: Market, end: int, count: int) -> Request:

@@ -14,9 +14,12 @@ local parts = {}
 for name, rows in pairs(cjson.decode(ARGV[3])) do
   local key = p .. 'board:' .. name
   local revision = redis.pcall('HINCRBY', key, 'revision', 1)
-  if type(revision) == 'table' then
-    if not string.find(revision.err or '', 'integer') then return revision end  -- full, say
-    redis.call('DEL', key)  -- somebody wrote there what is no number
+  local failed = type(revision) == 'table' and revision.err or ''
+  if failed ~= '' and not (string.find(failed, 'integer') or string.find(failed, 'overflow')) then
+    return revision  -- full, say
+  end
+  if failed ~= '' or revision < 1 or revision > 2 ^ 53 then
+    redis.call('DEL', key)  -- somebody wrote there what is no number, or no revision
     return redis.error_reply('EMPTY')
   end
   local texts = {}

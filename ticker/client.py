@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from ticker.errors import StartError, UsageError
-from ticker.reach import why_not
+from ticker.reach import is_here, why_not
 from ticker.told import Feed, Row
 
 __all__ = ["Feed", "Row", "Rows", "address", "follow", "rows"]
@@ -119,7 +119,7 @@ async def _arrive(
     where: str, silence_s: float, jitter: Callable[[], float], end: Exception | None
 ) -> tuple[ClientConnection, dict[str, Any]]:
     """A connection and its first snapshot; after the end of another one, as late as is asked and fair."""
-    proxy: Literal[True] | None = None if urlsplit(where).hostname in {"127.0.0.1", "::1", "localhost"} else True
+    proxy: Literal[True] | None = None if is_here(where) else True
     dialling = partial(connect, where, proxy=proxy, ping_interval=None, close_timeout=1, max_size=1 << 22)
     failures = 0
     while True:

@@ -77,13 +77,16 @@ async def serve_together(settings: Settings, read: Read, commands: Sequence[Sequ
     _needed(settings)
     door.require_free(settings)
     started = [workers.Worker(number, command) for number, command in enumerate(commands)]
+    drain_s = settings.server.drain_s
 
-    async def pass_on(_fresh: Settings) -> None:
+    async def pass_on(fresh: Settings) -> None:
+        nonlocal drain_s
+        drain_s = fresh.server.drain_s
         for worker in started:
             worker.reload()
 
     reloading = Reload(read, pass_on).run()
-    return await workers.supervise(started, asked_to_end(), reloading, settings.server.drain_s + GRACE_S)
+    return await workers.supervise(started, asked_to_end(), reloading, lambda: drain_s + GRACE_S)
 
 
 async def demo(settings: Settings, *, frozen: bool, drilled: bool = False) -> None:
@@ -111,15 +114,14 @@ async def replay(settings: Settings, files: Sequence[Path], exchange: str | None
             collecting.cancel()
 
 
-async def record(settings: Settings, file: Path) -> int:
-    """The raw frames of the configured boards into a file until a signal; how many lines were written."""
+async def record(settings: Settings, file: Path) -> None:
+    """The raw frames of the configured boards into a file until a signal."""
     shown = boards(settings)
     try:
         with file.open("ab", buffering=0) as output:
             recorder = tape.Recorder(output)
             listening = playback.listen(exchanges_of(settings, shown), shown, settings.network.proxy, recorder)
             await until_asked(listening, recorder.last())
-            return recorder.lines
     except OSError as error:
         raise StartError(f"{file}: {error.strerror}; choose another file") from None
 

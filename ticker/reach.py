@@ -8,14 +8,23 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxyStatus, InvalidStatus
 
 from ticker.exchanges.exchange import PARSE_ERRORS
 from ticker.logs import printable
 
-UNREADABLE: Final = (*PARSE_ERRORS, aiohttp.ClientError)
+UNREADABLE: Final = (*PARSE_ERRORS, aiohttp.ClientError, InvalidHandshake)
+REFUSED: Final = (InvalidStatus, InvalidProxyStatus)
+"""Their words tell the HTTP status and nothing else."""
 LOST: Final = "the connection was lost"
 NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
+
+LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
+
+
+def is_here(url: str) -> bool:
+    """Whether an address is on this machine: a proxy of the environment is not asked for it."""
+    return urlsplit(url).hostname in LOOPBACK
 
 
 def why_not(error: BaseException, url: str, proxy: str | None = None) -> str:
@@ -28,7 +37,7 @@ def why_not(error: BaseException, url: str, proxy: str | None = None) -> str:
         return f"{host_of(url)} cannot be reached{way} ({_cause(error)})"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy refuses with HTTP {error.status}"
-    if isinstance(error, UNREADABLE):  # their words may hold what was answered
+    if isinstance(error, UNREADABLE) and not isinstance(error, REFUSED):  # their words may hold what was answered
         return f"its answer cannot be read ({type(error).__name__})"
     return printable(str(error)) or type(error).__name__
 

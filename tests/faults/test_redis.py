@@ -1,9 +1,13 @@
 """What happens to Redis, and what readers notice of it."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import sys
+import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +24,7 @@ from ticker.model import DAY, BoardState, Instant, Row
 from ticker.serve.hub import Hub
 from ticker.serve.node import Node
 from ticker.settings import Server
-from ticker.store import Reader
+from ticker.store import Reader, embedded
 
 BACK_S = 5.0
 TAKEOVER_S = 5.0
@@ -167,6 +171,41 @@ def test_a_private_redis_that_crashes_is_started_again_and_one_told_to_stop_stop
         assert told
         os.kill(told, signal.SIGTERM)
         assert program.process.wait(10) == 0
+
+
+def test_a_private_redis_that_is_being_started_again_is_stopped_all_the_same(tmp_path: Path) -> None:
+    """Seen failing with only the process before it ended: ten seconds, then SIGKILL.
+
+    Its log is a pipe here that nobody reads: to open it, and so the start, takes until somebody does.
+    """
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(embedded.server(tmp_path))
+        with redis_client.Redis.from_url(url) as client:
+            until(lambda: answers(client))
+            crashed = int(client.info()["process_id"])
+        (tmp_path / "redis.log").unlink()
+        os.mkfifo(tmp_path / "redis.log")
+        os.kill(crashed, signal.SIGKILL)
+        until(lambda: "_start" in doing("redis keeper"))
+        stopping = threading.Thread(target=stack.close, name="stopping")
+        stopping.start()
+        until(lambda: "join" in doing("stopping"))
+        with (tmp_path / "redis.log").open("rb"):
+            stopping.join(5)
+            assert not stopping.is_alive()
+
+
+def answers(client: "redis_client.Redis") -> bool:
+    with contextlib.suppress(redis_client.ConnectionError):
+        return bool(client.ping())
+    return False
+
+
+def doing(name: str) -> list[str]:
+    """The functions that a thread of this name is in."""
+    thread = next((thread for thread in threading.enumerate() if thread.name == name), None)
+    frame = sys._current_frames().get(thread.ident or 0) if thread else None
+    return [told.name for told in traceback.extract_stack(frame)] if frame else []
 
 
 def test_a_private_redis_that_cannot_be_started_is_tried_again_until_it_can(tmp_path: Path) -> None:

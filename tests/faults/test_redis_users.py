@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from decimal import Decimal
@@ -14,6 +15,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from tests.redis_server import RedisServer
 from ticker.cli import cli
+from ticker.exchanges import EXCHANGES
 from ticker.history import History
 from ticker.model import DAY, MINUTE, Row
 from ticker.report import Report
@@ -30,6 +32,10 @@ PAGE = Path(__file__).parents[2] / "SECURITY.md"
 USERS = re.findall(r"^user .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 APART = {"hello", "auth", "config|resetstat"}
 """Redis lets everybody greet; its owner has it forget what was done before."""
+
+
+NOWHERE = {f"TICKER_EXCHANGES__{name.upper()}__ENABLED": "false" for name in EXCHANGES}
+"""No exchange is asked for anything."""
 
 
 class House(NamedTuple):
@@ -133,6 +139,24 @@ async def test_what_the_collector_tells_reaches_the_server(house: House) -> None
             await writer.commit(Batch(T, {"krw": [Row(symbol="BTC", price="1")]}))
             assert (update := await anext(updates)) is not None
             assert update.boards["krw"].rows[0].price == "1"
+
+
+@pytest.mark.parametrize(
+    ("command", "rights"),
+    [
+        *itertools.product(
+            ("board krw hide BTC", "board krw edits", "verify BTC --board krw"), ("+ping", "+ping +exists")
+        ),
+        *(("doctor", "-ping"), ("doctor", "+ping")),
+    ],
+)
+def test_a_user_without_the_right_is_sent_to_where_rights_are(house: House, command: str, rights: str) -> None:
+    """Seen failing with the words of Redis and nothing to do about it."""
+    house.admin.execute_command("ACL", "SETUSER", "nobody", "on", ">secret", "~*", "&*", *rights.split())
+    environment = {"TICKER_REDIS__URL": house.url("nobody"), "COLUMNS": "200"} | NOWHERE
+    done = CliRunner(env=environment).invoke(cli, command.split())
+    assert done.exit_code == 1
+    assert "its user may not do this; SECURITY.md has the rights" in f"{done.exception} {done.output}"
 
 
 FLUSH, SET = "redis.call('flushall')", "redis.call('set', KEYS[1], 'x')"

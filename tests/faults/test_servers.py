@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
 from tests.crowd import Readers
 from tests.house import SYMBOLS, House, metric, restart
-from tests.program import Program, until
+from tests.program import Program, two_ports, until
 from ticker.client import follow
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,7 @@ HANDSHAKES = 900
 BACK_S = 60.0
 GAP_S = 3.0
 FEW = 30
+WORKERS = 2
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -36,6 +37,27 @@ pytestmark = pytest.mark.timeout(180)
 def house(tmp_path: Path) -> Iterator[House]:
     with contextlib.ExitStack() as stack:
         yield House(tmp_path, stack)
+
+
+def test_a_drain_that_was_made_longer_while_it_ran_is_waited_for(tmp_path: Path, redis_url: str) -> None:
+    """Seen failing with a watcher that keeps to the old one: SIGKILL after 10 s, no close frame, exit 1."""
+    config = tmp_path / "ticker.toml"
+    config.write_text("[server]\ndrain_s = 0\n", encoding="utf-8")
+    program = Program(tmp_path, "serve", "--workers", str(WORKERS), config=str(config), redis__url=redis_url)
+    program.environment |= {"TICKER_ADMIN__PORT": str(two_ports())}
+    del program.environment["TICKER_SERVER__DRAIN_S"]
+    with program:
+        program.ready()
+        config.write_text("[server]\ndrain_s = 18\n", encoding="utf-8")
+        program.process.send_signal(signal.SIGHUP)
+        until(lambda: program.log.read_text(encoding="utf-8").count("has been read again") == 1 + WORKERS, program)
+        with connect(f"ws://127.0.0.1:{program.port}/v1/stream") as reader:
+            program.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(ConnectionClosed):
+                while reader.recv(timeout=20):
+                    pass
+            assert reader.close_code == 1012
+        assert program.process.wait(20) == 0
 
 
 def test_ten_thousand_readers_of_a_killed_server_are_all_at_the_other_within_a_minute(house: House) -> None:

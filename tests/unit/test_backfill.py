@@ -1,6 +1,8 @@
 """What the history is asked for, without any socket."""
 
 import asyncio
+import contextlib
+import errno
 from decimal import Decimal
 
 import msgspec
@@ -40,7 +42,7 @@ class Run:
     def __init__(self) -> None:
         self.now = Instant(T, 1_000_000)
         self.candles = Candles(request, parse, most=200, per_s=1000)
-        exchange = make_exchange("alpha", self.candles)
+        self.exchange = exchange = make_exchange("alpha", self.candles)
         self.prices = Prices({"krw": make_board("BTC", sources=("alpha",))}, {"alpha": exchange}, 60)
         self.prices.watch([make_market("alpha", "BTC")])
         self.backfill = Backfill(exchange, self.prices, get, lambda: self.now, lambda *_: None)
@@ -60,6 +62,21 @@ class Run:
         """The minutes of the last day that are over and not known."""
         now = self.now.wall
         return self.prices.history.series(KEY).missing(ref_minute(now), now - now % MINUTE - 2 * MINUTE)
+
+
+async def test_a_proxy_that_refuses_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """Seen failing with the exchange itself told as refusing."""
+
+    async def refused(_: Request) -> bytes:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
+
+    run = Run()
+    way = Backfill(run.exchange, run.prices, refused, lambda: run.now, lambda *_: None, "http://10.0.0.2:3128")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.01):  # it says so, then waits to ask again
+            await way.round(run.candles)
+    assert len(caplog.messages) == 1
+    assert "cannot be reached through 10.0.0.2:3128 (connection refused)" in caplog.messages[0]
 
 
 @pytest.mark.parametrize(("ahead", "wrong", "stay"), [(10, True, 0), (-10, True, 0), (10, False, 90), (-10, False, 78)])

@@ -236,6 +236,17 @@ def test_a_look_takes_what_is_documented_and_ignores_the_rest() -> None:
     )
 
 
+@pytest.mark.parametrize(("value", "linked"), [("1", True), ("0", False), ("", False), (None, False)])
+def test_assets_are_linked_where_they_are_asked_for(value: str | None, linked: bool) -> None:
+    """Seen failing with `assets=0` refused."""
+    assert page.has_assets({} if value is None else {"assets": value}) is linked
+
+
+def test_the_usual_may_be_said_of_every_option() -> None:
+    """Seen failing with `credit=on` refused."""
+    assert look_of({"credit": "on", "form": "list"}) == Look()
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
@@ -246,7 +257,7 @@ def test_a_look_takes_what_is_documented_and_ignores_the_rest() -> None:
             {"columns": "price,,a"},
             "columns is price, percent, change, source, time, premium or sparkline, not 'a'",
         ),
-        ({"credit": "on"}, "credit is off, not 'on'"),
+        ({"credit": "yes"}, "credit is on or off, not 'yes'"),
         ({"limit": "0"}, "limit is a whole number from 1 to 1000, not '0'"),
         ({"interval": "\u0664\u0660\u0660"}, "interval is a whole number from 200 to 60000, not '\u0664\u0660\u0660'"),
         ({"link": "javascript:alert(1)"}, "link is an address that begins with https://, not 'javascript:alert(1)'"),

@@ -9,8 +9,16 @@ import aiohttp
 import pytest
 import yarl
 from multidict import CIMultiDict, CIMultiDictProxy
-from websockets.exceptions import ConnectionClosedError
+from websockets.datastructures import Headers
+from websockets.exceptions import (
+    ConnectionClosedError,
+    InvalidHeaderValue,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidUpgrade,
+)
 from websockets.frames import Close
+from websockets.http11 import Response
 
 from ticker.collect.connection import dial
 from ticker.errors import BadFrame
@@ -18,6 +26,7 @@ from ticker.reach import host_of, why_not
 
 URL = "wss://api.example.com/websocket"
 ABOUT = aiohttp.RequestInfo(yarl.URL(URL), "GET", CIMultiDictProxy(CIMultiDict()), yarl.URL(URL))
+ANSWER = Response(403, "hunter2", Headers(Server="hunter2"), b"hunter2")
 UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
 UNTRUSTED.verify_message = "self-signed certificate"
 
@@ -52,9 +61,17 @@ def test_what_cannot_be_reached_says_where_and_why(error: OSError, sentence: str
         (aiohttp.ClientPayloadError("400, message: b'hunter2'"), "its answer cannot be read (ClientPayloadError)"),
         (aiohttp.ClientHttpProxyError(ABOUT, (), status=407, message="no"), "the proxy refuses with HTTP 407"),
         (ValueError("not a price: 'hunter2'"), "its answer cannot be read (ValueError)"),
+        (InvalidStatus(ANSWER), "server rejected WebSocket connection: HTTP 403"),
+        (InvalidProxyStatus(ANSWER), "proxy rejected connection: HTTP 403"),
+        (InvalidUpgrade("Upgrade", "hunter2"), "its answer cannot be read (InvalidUpgrade)"),
+        (
+            InvalidHeaderValue("Sec-WebSocket-Accept", "hunter2"),
+            "its answer cannot be read (InvalidHeaderValue)",
+        ),
     ],
 )
 def test_what_was_reached_keeps_its_words_but_what_it_answered(error: Exception, sentence: str) -> None:
+    """Seen failing with the headers of a handshake in the words of `websockets`."""
     assert why_not(error, URL) == sentence
 
 

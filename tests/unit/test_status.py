@@ -71,6 +71,16 @@ def test_no_exchange_is_live_while_the_collector_is_silent() -> None:
     assert FINE.sources["upbit"].state == "live"
 
 
+def test_an_exchange_that_nobody_collects_is_no_trouble() -> None:
+    """Seen failing with one that was disabled told as `down`: `degraded` for good. Before a report all are missed."""
+    told_of = Report({"bithumb": SourceReport("live", T, 5, 0)})
+    answer = tell(board(), report=told_of)
+    assert (answer["state"], [one["source"] for one in answer["exchanges"]]) == ("ok", ["bithumb"])
+    nothing = tell(board(), report=Report())
+    assert nothing["state"] == "degraded"
+    assert [(one["source"], one["state"]) for one in nothing["exchanges"]] == [("upbit", "down"), ("bithumb", "down")]
+
+
 def stale() -> BoardState:
     state = board()
     state.rows = {symbol: msgspec.structs.replace(r, state="stale") for symbol, r in state.rows.items()}

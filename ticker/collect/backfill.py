@@ -46,13 +46,21 @@ class Backfill:
     """Fills the history of one exchange's markets for as long as it runs."""
 
     def __init__(
-        self, exchange: Exchange, prices: Prices, get: Get, clock: Callable[[], Instant], progress: Progress
+        self,
+        exchange: Exchange,
+        prices: Prices,
+        get: Get,
+        clock: Callable[[], Instant],
+        progress: Progress,
+        proxy: str | None = None,
     ) -> None:
+        """`proxy` is the way that `get` takes: a failure names it."""
         self.exchange = exchange
         self.prices = prices
         self._get = get
         self._clock = clock
         self._progress = progress
+        self._proxy = proxy
         self._complaints = Complaints(log, f"{exchange.name}: history")
         self._filled = 0
         self._total = 0
@@ -148,7 +156,7 @@ class Backfill:
         try:
             answer = parse(await self._get(request))
         except (*FAILURES, *PARSE_ERRORS) as error:
-            self._complaints.failed(why_not(error, self.exchange.rest_url), type(error).__name__)
+            self._complaints.failed(why_not(error, self.exchange.rest_url, self._proxy), type(error).__name__)
             await asyncio.sleep(PAUSE_S)
             return None
         self._complaints.well()

@@ -61,7 +61,7 @@ class Follow:
         async def get(request: Request) -> bytes:
             return await rest.fetch(session, self._exchange, request, self._pace, proxy=self._proxy)
 
-        backfill = Backfill(self._exchange, self._prices, get, self._clock, self._progress)
+        backfill = Backfill(self._exchange, self._prices, get, self._clock, self._progress, self._proxy)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(session))
             await self._watching.wait()

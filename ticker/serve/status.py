@@ -49,7 +49,7 @@ def told_stale(source: SourceReport) -> SourceReport:
 def told(boards: Mapping[str, Board], states: Mapping[str, BoardState], known: Known) -> dict[str, Any]:
     """The answer as it goes out."""
     shown = [_board(board, states.get(name, BoardState())) for name, board in boards.items()]
-    exchanges = [_exchange(name, known.sources.get(name, SourceReport())) for name in _names(boards.values())]
+    exchanges = _exchanges(_names(boards.values()), known.sources)
     held = [_held(hold) for hold in known.holds if hold.released_ts is None]
     return {
         "v": 1,
@@ -98,6 +98,11 @@ def _dated(board: Board, row: Row) -> dict[str, Any]:
 def _names(boards: Iterable[Board]) -> list[str]:
     """The exchanges of all boards, in the order in which they are preferred."""
     return list(dict.fromkeys(name for board in boards for name in (*board.sources, *board.premium)))
+
+
+def _exchanges(names: Iterable[str], told: Mapping[str, SourceReport]) -> list[dict[str, Any]]:
+    """How each stands; one that is disabled is none that the collector tells of, and none that is missed."""
+    return [_exchange(name, told.get(name, SourceReport())) for name in names if name in told or not told]
 
 
 def _exchange(name: str, report: SourceReport) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 from ticker.child import die_with_parent
@@ -96,9 +96,9 @@ async def supervise(
     workers: Sequence[Worker],
     stop: Coroutine[None, None, object],
     reloading: Coroutine[None, None, None],
-    grace_s: float,
+    grace_s: Callable[[], float],
 ) -> int:
-    """Keep the workers until `stop`, then end them within `grace_s`; the exit code of the whole."""
+    """Keep the workers until `stop`, then end them within `grace_s`, asked for then; the exit code of the whole."""
     async with asyncio.TaskGroup() as tasks:
         stopping, starting = tasks.create_task(stop), tasks.create_task(_start(workers))
         reloads = tasks.create_task(reloading)
@@ -112,7 +112,7 @@ async def supervise(
         stopping.cancel()
         starting.cancel()
         reloads.cancel()
-    return await _end(workers, grace_s) or code
+    return await _end(workers, grace_s()) or code
 
 
 async def _start(workers: Sequence[Worker]) -> int:

@@ -56,14 +56,14 @@ def look_of(query: Mapping[str, str]) -> Look:
         columns=_columns(query.get("columns", "")),
         limit=_natural(query, "limit", 1, 1000),
         link=_address(query.get("link")),
-        credit=_one_of(query, "credit", ("off",)) is None,
+        credit=_one_of(query, "credit", ("on", "off")) != "off",
         interval=_natural(query, "interval", 200, 60_000),
     )
 
 
 def has_assets(query: Mapping[str, str]) -> bool:
-    """`?assets=1`: with the links to style and script. NotALook."""
-    return _one_of(query, "assets", ("1",)) is not None
+    """`?assets=1`: with the links to style and script; `0` is the same as nothing. NotALook."""
+    return bool(_one_of(query, "assets", ("1", "0")) == "1")
 
 
 def _one_of(query: Mapping[str, str], name: str, allowed: Collection[str]) -> Any:

@@ -97,6 +97,8 @@ class _Keeper:
             except (OSError, StartError) as error:
                 self._complaints.failed(f"cannot be started: {error}")
             else:
+                if self._stopping.is_set():  # meanwhile: what `stop` has ended was the one before
+                    self._process.terminate()
                 return
 
     def stop(self) -> None:

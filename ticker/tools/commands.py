@@ -150,7 +150,7 @@ def _asking() -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
-        raise StartError(f"redis did not take it: {printable(str(error))}; see `ticker doctor`") from None
+        raise place.refused("redis did not take it", error) from None
 
 
 def _user() -> str:
@@ -210,7 +210,7 @@ async def _verify(settings: Settings, where: Place, shown: Board, symbol: str) -
     try:
         account = await verify.verify(where.url, shown, symbol, known, settings.network.proxy)
     except FAILURES as error:
-        raise StartError(f"redis cannot be read: {printable(str(error))}; see `ticker doctor`") from None
+        raise place.refused("redis cannot be read", error) from None
     for line in account.lines:
         click.echo(line)
     if not account.agrees:

@@ -24,7 +24,7 @@ from ticker.report import Report
 from ticker.serve import descriptors
 from ticker.serve.address import local_url
 from ticker.settings import Server, Settings, boards, exchanges_of
-from ticker.store import FAILURES, Inspector, embedded
+from ticker.store import FAILURES, Inspector, embedded, why
 from ticker.tools import place
 from ticker.tools.place import Place
 from ticker.tools.probe import Finding, clocks, probe
@@ -110,17 +110,18 @@ async def store(settings: Settings, where: Place | None) -> list[Finding]:
             redis, report = await _said(inspector, where), await inspector.report()
             return [*redis, collector(await inspector.heartbeat()), *silent(report)]
     except (StartError, UsageError) as error:
-        said = printable(str(error).partition(";")[0])
+        said = str(error)
+        said = printable(said.rpartition("; ")[0] or said)  # without the last advice: the one below is the doctor's
         return [Finding("fail", "redis", said, "start it, or set redis.url (TICKER_REDIS__URL)")]
     except FAILURES as error:
-        return [Finding("fail", "redis", printable(str(error)), "look into its log; check user, password and ACL")]
+        return [Finding("fail", "redis", printable(why(error)), "look into its log; check user, password and ACL")]
 
 
 async def _said(inspector: Inspector, where: Place) -> list[Finding]:
     try:
         return remarks(await inspector.info(), where)
     except FAILURES as error:
-        text = f"answers at {where.what}, but does not tell about itself: {printable(str(error))}"
+        text = f"answers at {where.what}, but does not tell about itself: {printable(why(error))}"
         return [Finding("note", "redis", text, "allow this user +info, or ask as another one")]
 
 

@@ -12,7 +12,7 @@ from ticker.errors import StartError, UsageError
 from ticker.logs import printable
 from ticker.model import Board
 from ticker.settings import Settings, boards
-from ticker.store import FAILURES, Reader, embedded
+from ticker.store import FAILURES, Reader, embedded, why
 from ticker.tables import nearest
 
 DEMO: Final = "demo"
@@ -84,7 +84,12 @@ async def _kept(url: str, names: Iterable[str]) -> list[str]:
         async with Reader(url) as reader:
             return await reader.kept(names)
     except FAILURES as error:
-        raise StartError(f"redis cannot be read: {printable(str(error))}; see `ticker doctor`") from None
+        raise refused("redis cannot be read", error) from None
+
+
+def refused(what: str, error: BaseException) -> StartError:
+    """What Redis would not do for a command, and why, with the remedy."""
+    return StartError(f"{what}: {printable(why(error))}; see `ticker doctor`")
 
 
 def _answers(url: str) -> bool:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -20,11 +19,9 @@ from ticker import clock, money
 from ticker.client import NONSENSE, Feed, Row, address, follow
 from ticker.errors import StartError, UsageError
 from ticker.logs import printable
-from ticker.reach import why_not
+from ticker.reach import is_here, why_not
 
 PATIENCE_S: Final = 10.0
-HERE: Final = {"127.0.0.1", "::1", "localhost"}
-"""A proxy of the environment is not asked for these."""
 TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 FIRST_PRICE_S: Final = 3.0
 PAINT_S: Final = 0.25
@@ -98,9 +95,9 @@ class Screen:
 async def snapshot(url: str, board: str | None, lang: str) -> Feed:
     """The board by HTTP; a server that has just started is given a moment. UsageError, StartError."""
     page = address(url, board, None, lang, None).replace("ws", "http", 1).replace("/v1/stream", "/v1/snapshot", 1)
-    started, abroad = time.monotonic(), urlsplit(page).hostname not in HERE
+    started = time.monotonic()
     try:
-        async with aiohttp.ClientSession(timeout=TIMEOUT, trust_env=abroad) as session:
+        async with aiohttp.ClientSession(timeout=TIMEOUT, trust_env=not is_here(page)) as session:
             while True:
                 async with session.get(page) as answer:
                     status, body = answer.status, await answer.read()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -31,17 +32,22 @@ def replaced(text: str, places: dict[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, port: int) -> Iterator[int]:
-    """deploy/nginx.conf over TLS, with a certificate of its own; its port."""
+def nginx(folder: Path, *ports: int) -> Iterator[int]:
+    """deploy/nginx.conf over TLS, with a certificate of its own, in front of servers on these ports; its own port."""
     program, openssl, public = found("nginx", "nginx-light"), found("openssl", "openssl"), free_port()
     certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     make = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *names]
     subprocess.run([*make, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=30)
+    shipped = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    servers = {
+        line: "".join(line.replace("server:8080", f"127.0.0.1:{port}") for port in ports)
+        for line in re.findall(r"^ +server server:8080.*\n", shipped, re.MULTILINE)
+    }
     text = replaced(
-        (DEPLOY / "nginx.conf").read_text(encoding="utf-8"),
-        {
-            "server server:8080": f"server 127.0.0.1:{port}",
+        shipped,
+        servers
+        | {
             "/var/cache/nginx/ticker": f"{folder}/cache",
             "/etc/nginx/tls/": f"{folder}/",
             "listen 443 ssl": f"listen 127.0.0.1:{public} ssl",

@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -126,6 +128,77 @@ async def test_nginx_asks_once_for_what_many_want_and_serves_it_when_nobody_answ
         state, body = await snapshot()
         assert body == told[0][1]
         assert state in {"HIT", "STALE", "UPDATING"}
+
+
+async def statuses(front: aiohttp.ClientSession, *urls: str) -> list[int]:
+    """Of the answers to these, asked one after the other."""
+    told = []
+    for url in urls:
+        async with front.get(url) as answer:
+            told.append(answer.status)
+    return told
+
+
+@asynccontextmanager
+async def nodes_behind_nginx(folder: Path, *ports: int) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
+    """The address of nginx in front of what listens on these ports, and somebody who trusts it."""
+    opening = proxy.nginx(folder, *ports)
+    port = await asyncio.to_thread(opening.__enter__)
+    try:
+        context = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+            yield f"https://localhost:{port}/prices", session
+    finally:
+        await asyncio.to_thread(opening.__exit__, None, None, None)
+
+
+async def test_behind_nginx_full_nodes_refuse_a_stream_and_take_no_page_from_anybody(tmp_path: Path) -> None:
+    """Seen failing with `max_fails=1` and `http_503` together: 502 for 5 s, for every page and stream.
+
+    What is asked again has another address each time: nothing comes from nginx's own cache.
+    """
+    async with (
+        serving(max_clients=1, trusted_proxies=TRUSTING) as one,
+        serving(max_clients=1, trusted_proxies=TRUSTING) as other,
+        connect(f"{one.ws}/krw"),
+        connect(f"{other.ws}/krw"),
+        nodes_behind_nginx(tmp_path, one.port, other.port) as (url, session),
+    ):
+        assert await statuses(session, *[f"{url}/v1/events/krw"] * 4) == [503] * 4
+        pages = [f"{url}/embed/krw?limit={limit}" for limit in range(1, 5)]
+        assert await statuses(session, *pages, f"{url}/v1/snapshot/krw", f"{url}/status") == [200] * 6
+        async with session.ws_connect(f"{url}/v1/stream/krw") as stream:
+            assert (await stream.receive_json())["reason"] == "full"
+            assert (await stream.receive()).data == 1013
+
+
+async def test_behind_nginx_a_stream_that_one_node_refuses_is_had_from_the_next(tmp_path: Path) -> None:
+    """Seen failing without `http_503` in `proxy_next_upstream`: each second one got the 503 of who drains."""
+    async with (
+        serving(drain_s=60, trusted_proxies=TRUSTING) as drained,
+        serving(trusted_proxies=TRUSTING) as other,
+        connect(f"{drained.ws}/krw") as client,
+        nodes_behind_nginx(tmp_path, drained.port, other.port) as (url, session),
+    ):
+        draining = asyncio.create_task(drained.door.drain())
+        await holds(lambda: drained.door.lobby.draining)
+        assert await statuses(session, *[f"{url}/v1/events/krw"] * 4) == [200] * 4
+        for _ in range(4):
+            async with session.ws_connect(f"{url}/v1/stream/krw") as stream:
+                assert (await stream.receive_json())["type"] == "snapshot"
+        await client.close()
+        await draining
+
+
+async def test_behind_nginx_a_node_that_answers_nothing_is_waited_for_once(tmp_path: Path) -> None:
+    """Seen failing with `max_fails=0` for pages too: each second one took 5 s. The kernel still accepts for it."""
+    async with serving(trusted_proxies=TRUSTING) as node:
+        with socket.create_server(("127.0.0.1", 0)) as frozen:
+            async with nodes_behind_nginx(tmp_path, frozen.getsockname()[1], node.port) as (url, session):
+                began = time.monotonic()
+                pages = [f"{url}/embed/krw?limit={limit}" for limit in range(1, 11)]
+                assert await statuses(session, *pages) == [200] * 10
+                assert time.monotonic() - began < 8
 
 
 async def test_nginx_sends_plain_readers_to_tls(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ async def demo(settings: Settings, *, frozen: bool, drilled: bool = False) -> No
     world = sim.World(clock.now().wall, frozen=frozen)
     async with sim.serve(sim.venues(world, clock.now)) as exchanges:
         with _redis(settings, data_dir, empty=True) as url:
-            await _both(settings, sim.boards(), exchanges, url, drilled=drilled, up=_invite)
+            await _both(settings, sim.boards(), exchanges, url, drilled=drilled, up=partial(_invite, drilled=drilled))
 
 
 async def replay(settings: Settings, files: Sequence[Path], exchange: str | None, speed: float) -> None:
@@ -130,8 +130,11 @@ def _quiet(_url: str) -> None:
     """Nobody waits to hear that it serves."""
 
 
-def _invite(url: str) -> None:
+def _invite(url: str, *, drilled: bool) -> None:
     sys.stderr.write(f"Simulated prices: {url}/embed/article  (Ctrl-C ends)\n")
+    if drilled:
+        stream, events = (f"{url}/v1/{way}/{drill.BOARD.name}" for way in ("stream", "events"))
+        sys.stderr.write(f"The drill for clients: {stream.replace('http', 'ws', 1)} · {events}\n")
 
 
 async def _both(
@@ -205,7 +208,7 @@ async def _serve(
         public = await door.serve(hub, settings, node, reuse_port=worker)
         told = registry(ServerMetrics(public, clock.now, node), *figures)
         async with admin.serve(settings.admin, told, lambda: hub.ready and not public.lobby.draining) as operators:
-            log.info("serving %s (boards %s) · admin %s", public.url, _list(shown), operators)
+            log.info("serving %s (boards %s) · admin %s", public.url, _list(hub.configured), operators)
             up(local_url(settings.server.host, public.port))
             drills = [drill.run(hub, clock.now, partial(print, file=sys.stderr, flush=True))] if drilled else []
             following = [tasks.create_task(work) for work in (node.run(), hub.run(), public.run(), *drills)]

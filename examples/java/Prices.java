@@ -42,7 +42,7 @@ public class Prices {
             try (Subscription current = here) {
                 current.follow(address);
             } catch (IOException lost) {
-                System.err.println(lost.getMessage());
+                complain(address, lost);
             }
             here = here.next == null ? arrive(address, 0, true) : here.next.join();
         }
@@ -60,12 +60,17 @@ public class Prices {
                 found.open(address);
                 return found;
             } catch (IOException lost) {
-                System.err.println(lost.getMessage());
+                complain(address, lost);
                 found.close();
             }
             if (found.refused) System.exit(1);
             pause = found.pause;
         }
+    }
+
+    /** Some exceptions have no message, such as that of a connection nobody takes. */
+    static void complain(URI address, IOException lost) {
+        System.err.println(address + ": " + (lost.getMessage() == null ? lost : lost.getMessage()));
     }
 
     static void sleep(long milliseconds) {
@@ -102,7 +107,7 @@ public class Prices {
             if (answer.statusCode() != 200) {
                 pause = 1000 * answer.headers().firstValueAsLong("Retry-After").orElse(0);
                 refused = answer.statusCode() < 500 && answer.statusCode() != 429;
-                throw new IOException("HTTP " + answer.statusCode() + " " + lines.readLine());
+                throw new IOException("HTTP " + answer.statusCode() + " " + fields(lines.readLine()).get("message"));
             }
             do {
                 snapshot = message();

@@ -1,4 +1,5 @@
-"""The programs of `examples/` keep the rule that is easiest to forget: after a gap nothing old is shown for new."""
+"""The programs of `examples/` keep the rules that are easily forgotten: after a gap nothing old is shown for new, and
+whoever is refused, or finds nobody there, says so."""
 
 import asyncio
 import os
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from tests.browser.speaker import Speaker
+from tests.program import Program, free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = {
@@ -20,6 +22,7 @@ PROGRAMS = {
     "go": ["go", "run", "go/prices.go"],
     "java": ["java", "java/Prices.java"],
 }
+SPEAKING = {**PROGRAMS, "curl": ["sh", "curl/prices.sh"]}
 DEADLINE_S = 50.0
 """One that comes back by a new connection waits up to ten seconds first; Go and Java are compiled before."""
 
@@ -69,6 +72,49 @@ async def test_an_example_listens_after_a_goodbye_until_the_next_server_delivers
                 await asyncio.sleep(0.05)
             await speaker.push(ETH={"price": "1910000"})
             await prints(process, "1910000")
+    finally:
+        await end(process)
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("name", SPEAKING)
+async def test_a_board_that_is_not_there_ends_an_example_in_the_servers_words(frozen: Program, name: str) -> None:
+    """Seen failing with curl going on for ever, and JavaScript and Python knowing no board but one."""
+    assert await says(SPEAKING[name], "there is no board 'nope'", frozen.url, "nope", ends=True) == 1
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("name", SPEAKING)
+async def test_an_example_says_that_nobody_listens(name: str) -> None:
+    """Seen failing with JavaScript, which said nothing and never dialled again, and Java, which said `null`."""
+    port = free_port()
+    await says(SPEAKING[name], str(port), f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_node_without_websockets_is_told_what_it_needs() -> None:
+    """Seen failing with a ReferenceError and its stack."""
+    command = ["node", "--no-experimental-websocket", "javascript/prices.mjs"]
+    assert await says(command, "node --experimental-websocket prices.mjs", ends=True) == 1
+
+
+async def says(command: list[str], text: str, *arguments: str, ends: bool = False) -> int | None:
+    """Wait until an example says this on stderr; its exit code if that is to be the end of it."""
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not here")
+    process = await asyncio.create_subprocess_exec(
+        *command, *arguments, cwd=EXAMPLES, stdout=asyncio.subprocess.DEVNULL, stderr=PIPE, process_group=0
+    )
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            said = ""
+            while text not in said:
+                said = (await process.stderr.readline()).decode()
+                assert said, f"it ended without saying {text}"
+            return await process.wait() if ends else None
     finally:
         await end(process)
 

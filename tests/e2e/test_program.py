@@ -63,11 +63,15 @@ def test_the_frozen_demo_shows_exactly_the_articles_rows(tmp_path: Path) -> None
 
 
 def test_the_drill_is_told_step_by_step_beside_the_boards_of_the_demo(tmp_path: Path) -> None:
+    """Seen failing with the drill's own address and board named nowhere."""
     with Program(tmp_path, "demo", "--frozen", "--drill") as program:
         program.ready()
         assert [board["board"] for board in program.json("/v1/boards")["boards"]] == ["article", "krw", "drill"]
         until(lambda: program.rows("drill")["XRP"]["change_pct"] is not None, program)
         said = program.log.read_text(encoding="utf-8")
+        stream = f"ws://127.0.0.1:{program.port}/v1/stream/drill"
+        assert f"The drill for clients: {stream} · {program.url}/v1/events/drill\n" in said
+        assert "(boards article, krw, drill)" in said
         assert re.search(r"^drill 1/\d\d: live: .*\n(?:.*\n)*drill 2/\d\d: ", said, re.MULTILINE), said
 
 

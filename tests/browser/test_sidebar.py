@@ -63,7 +63,7 @@ async def test_the_table_is_there_with_scripts_off_and_the_same_with_scripts_on(
     await expect(tab.locator(".ct-pause")).to_be_visible()
     assert len(without) == 23
     assert without[:3] == ["비트코인\t57,895,000\t+3.79%", "이더리움\t1,914,000\t+5.8%", "리플\t529.1\t-0.38%"]
-    assert notes[0] == "* 24시간 변동률 기준 · alpha 시세(표시 종목은 beta) · 2026.11.23 10:42:07 기준"
+    assert notes[0] == "* 24시간 변동률 기준 · alpha 시세(별도 표기 종목은 beta) · 2026.11.23 10:42:07 기준"
     await asyncio.sleep(0)
     assert await table(tab) == without
     assert await tab.locator("p:visible").all_inner_texts() == notes
@@ -284,6 +284,18 @@ async def test_offline_prices_grow_old_and_a_page_that_is_back_dials_at_once(
     await expect(tab.locator(row("BTC"))).to_have_text("비트코인57,900,000+3.79%")
     await expect(tab.locator("[data-state=stale]")).to_have_count(0)
     await expect(tab.locator(".ct-banner")).to_be_empty()
+
+
+async def test_in_a_narrow_place_names_can_be_read_and_columns_are_scrolled_to(tab: Page, speaker: Speaker) -> None:
+    """Seen failing with names 13 px wide, and with a page that scrolled sideways as a whole."""
+    await tab.set_viewport_size({"width": 280, "height": 900})
+    await tab.goto(f"{speaker.url}/embed/article?columns=price,percent,change,source,time")
+    wide = await tab.evaluate("Math.min(...[...document.querySelectorAll('tbody th')].map(name => name.offsetWidth))")
+    assert wide > 60
+    assert await tab.evaluate("document.documentElement.scrollWidth") == 280
+    cell = tab.locator(row("BTC")).locator("td").last
+    await cell.scroll_into_view_if_needed()
+    await expect(cell).to_be_in_viewport(ratio=1)
 
 
 async def test_the_reader_can_hold_it_still(tab: Page, speaker: Speaker) -> None:

@@ -90,7 +90,7 @@ def test_the_direction_is_a_class_and_zero_has_none() -> None:
 @pytest.mark.parametrize(
     ("lang", "sources", "zone", "footnote"),
     [
-        ("ko", ["alpha", "beta"], "Asia/Seoul", "alpha 시세(표시 종목은 beta) · 2026.11.23 10:42:07 기준"),
+        ("ko", ["alpha", "beta"], "Asia/Seoul", "alpha 시세(별도 표기 종목은 beta) · 2026.11.23 10:42:07 기준"),
         ("ko", ["alpha", "alpha"], "Asia/Seoul", "alpha 시세 · 2026.11.23 10:42:07 기준"),
         ("ko", ["beta", "beta"], "Asia/Seoul", "beta 시세 · 2026.11.23 10:42:07 기준"),
         ("ko", ["alpha", "alpha"], "UTC", "alpha 시세 · 2026.11.23 01:42:07\xa0UTC 기준"),

@@ -56,7 +56,7 @@ WORDS: Final[dict[Language, Words]] = {
         },
         basis="* 24시간 변동률 기준",
         source="{} 시세",
-        others="(표시 종목은 {})",
+        others="(별도 표기 종목은 {})",
         as_of="{} 기준",
         dash=".",
         disclaimer="시세는 참고용이며 지연·오류가 있을 수 있습니다. 투자 판단의 책임은 이용자에게 있습니다.",

@@ -37,7 +37,7 @@ class Log:
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
         self.reasons.append(reason)
 
-    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
+    def event(self, exchange: str, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
         if isinstance(event, Tick):
             self.ticks.append((epoch, event))
 

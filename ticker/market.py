@@ -8,7 +8,7 @@ import msgspec
 
 from ticker import money
 from ticker.exchanges import Exchange
-from ticker.history import History, minute_of, ref_minute
+from ticker.history import minute_of, ref_minute
 from ticker.judge import Judge
 from ticker.model import DAY, MINUTE, MOST_DECIMALS, Basis, Board, Instant, Market, Row, State, Suspension, Tick
 from ticker.premium import Premium
@@ -41,11 +41,11 @@ class Prices:
         boards: Mapping[str, Board],
         exchanges: Mapping[str, Exchange],
         stale_after_s: float,
-        history: History | None = None,
+        last: Quotes | None = None,
     ) -> None:
         self.boards = boards
         self.exchanges = exchanges
-        self.quotes = Quotes(exchanges, stale_after_s, history)
+        self.quotes = Quotes(exchanges, stale_after_s, last)
         self.history = self.quotes.history
         self.judge = Judge(self.quotes)
         self.rows = {name: {symbol: Row(symbol=symbol) for symbol in board.symbols} for name, board in boards.items()}

@@ -141,6 +141,8 @@ class Held(Struct):
     released_ts: Time | None = None
     outcome: Word | None = None
     """confirmed (by another exchange), repeated, rejected (the price came back), accepted (by an editor)."""
+    quote: Symbol | None = None
+    """The currency; None in a record of a release that did not keep it."""
 
 
 class BoardState(Struct):

@@ -79,20 +79,21 @@ class Quote:
 class Quotes:
     """Every market that is watched."""
 
-    def __init__(self, exchanges: Mapping[str, Exchange], stale_after_s: float, history: History | None = None) -> None:
+    def __init__(self, exchanges: Mapping[str, Exchange], stale_after_s: float, last: "Quotes | None" = None) -> None:
+        """`last` were those of other boards: their samples stay, and what they knew of our clock."""
         self.exchanges = exchanges
-        self.history = history or History()
+        self.history: History = last.history if last else History()
         self.links: dict[tuple[str, int], Link] = {}
         self._patience = round(stale_after_s * 1000)
         self._quotes: dict[tuple[str, str, str], Quote] = {}
         self._heard: dict[tuple[str, str, str], Quote] = {}
         """By the symbol the exchange uses, which a rename makes differ from ours."""
         self._coins: dict[str, list[Quote]] = {}
-        self.minute = 0
+        self.minute: int = last.minute if last else 0
         """The one that now is in, when it was last looked."""
-        self._rolled: Instant | None = None
+        self.rolled: Instant | None = last.rolled if last else None
         """When it was last looked whether a minute has ended."""
-        self._since = 0
+        self.since: int = last.since if last else 0
         """The minute from which on our clock has not been set."""
 
     def __iter__(self) -> Iterator[Quote]:
@@ -147,6 +148,11 @@ class Quotes:
             found = self.links[exchange, shard] = Link(silence, self._patience)
         return found
 
+    def spread(self, exchange: str, connections: int) -> None:
+        """An exchange's markets are on so many connections from now on: a further one is of no account any more."""
+        for key in [(name, shard) for name, shard in self.links if name == exchange and shard >= connections]:
+            del self.links[key]
+
     def opened(self, exchange: str, shard: int, epoch: int) -> None:
         """A connection is open: its silence is normal for as long as the venue's is."""
         link = self.link(exchange, shard)
@@ -176,15 +182,15 @@ class Quotes:
         """What was watched by a clock that no exchange agreed with is dated wrong: candles tell it anew."""
         offsets = sorted(offset for link in self.links.values() if (offset := link.clock_offset) is not None)
         if offsets and abs(offsets[len(offsets) // 2]) >= MINUTE:
-            self.history.rewind(self._since - MINUTE)
+            self.history.rewind(self.since - MINUTE)
         for link in self.links.values():
             link.undated()
-        self._since = minute
+        self.since = minute
 
     def roll(self, now: Instant) -> bool:
         """Whether a minute has ended: silent markets keep their price into it, unwatched ones do not know it."""
         minute, before = minute_of(now.wall), self.minute
-        last, self._rolled = self._rolled or now, now
+        last, self.rolled = self.rolled or now, now
         if not before or abs(now.wall - last.wall - (now.mono - last.mono)) >= MINUTE:
             self._clock_was_set(minute)
         if minute == before:

@@ -49,7 +49,7 @@ async def measure(task: str, kind: str, host: str, port: int) -> float:
             now = Instant(T + number, number)
             for event in read(exchange, frame, memory):
                 if isinstance(event, DATA):
-                    sink.event(exchange.name, 0, 1, event, now)
+                    sink.event(exchange.name, 1, event, now)
 
         result = await per_core_second(kind, handle, sink._outbox.send if task == "redis" else None)
         assert sink.counts[exchange.name, "accepted"] == sum(sink.counts.values()), sink.counts

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from collections.abc import Set as AbstractSet
 
@@ -13,6 +14,7 @@ from tests.conftest import make_board
 from tests.venues import until
 from ticker import clock, sim
 from ticker.collect.follow import Follow
+from ticker.collect.standing import Standing
 from ticker.market import Prices
 from ticker.model import Instant, Row, Suspension, Tick
 from ticker.sim.kit import answer
@@ -36,7 +38,7 @@ class Told:
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
         self.prices.quotes.cut(exchange, shard, instant)
 
-    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
+    def event(self, exchange: str, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
         if isinstance(event, Tick):
             self.prices.tick(exchange, epoch, event, instant)
         else:
@@ -67,7 +69,9 @@ class Life:
 
 
 @contextlib.asynccontextmanager
-async def living(*, refresh_s: float = 0.25, short: AbstractSet[int] = frozenset()) -> AsyncIterator[Life]:
+async def living(
+    *, refresh_s: float = 0.25, short: AbstractSet[int] = frozenset(), most_markets: int = 1000
+) -> AsyncIterator[Life]:
     """`short`: the market lists that lack what they should not, counted from one."""
     start = clock.now()
     world = sim.World(start.wall, ["coinbase"], coins=COINS)
@@ -88,7 +92,8 @@ async def living(*, refresh_s: float = 0.25, short: AbstractSet[int] = frozenset
         candles = exchanges["coinbase"].candles
         assert candles
         paced = msgspec.structs.replace(candles, per_s=200.0)
-        exchange = msgspec.structs.replace(exchanges["coinbase"], candles=paced, connects_per_s=1000.0)
+        rules = {"candles": paced, "connects_per_s": 1000.0, "most_markets": most_markets}
+        exchange = msgspec.structs.replace(exchanges["coinbase"], **rules)
         prices = Prices(boards, {"coinbase": exchange}, 15)
         old, price = start.wall - 60_000, f"{world.coins['coinbase']['ETH'].price:f}"
         kept = Row(symbol="ETH", price=price, source="coinbase", ts=old, received_ts=old, state="live")
@@ -124,6 +129,18 @@ async def test_a_market_that_is_said_to_be_delisted_is_closed_at_once_and_one_th
         assert life.row("BTC").price is not None
         life.listed.update(BTC="online", ETH="online")
         await until(lambda: life.is_("BTC", "live")() and life.is_("ETH", "live")())
+
+
+async def test_an_exchange_that_needs_fewer_connections_is_live_with_those_it_has() -> None:
+    """Seen failing with each connection it ever had kept: with one more than it needs it was stale for ever."""
+    async with living(most_markets=1) as life:
+        standing = Standing(Counter())
+        assert len(life.prices.quotes.links) == 2
+        life.listed["ETH"] = "delisted"
+        await until(lambda: len(life.prices.quotes.links) == 1)
+        await until(lambda: standing.states(life.prices, clock.now()) == {"coinbase": "live"})
+        life.listed["ETH"] = "online"
+        await until(lambda: len(life.prices.quotes.links) == 2)
 
 
 async def test_a_coin_that_is_renamed_goes_on_under_our_symbol_from_its_new_market() -> None:

@@ -162,7 +162,7 @@ async def test_boards_and_holds(node: Node, session: aiohttp.ClientSession) -> N
     held = {"ts": T, "source": "upbit", "symbol": "BTC", "price": "1", "last_good": "2"}
     assert await told(session, f"{node.url}/v1/holds") == {
         "v": 1,
-        "holds": [held | {"released_ts": None, "outcome": None}],
+        "holds": [held | {"released_ts": None, "outcome": None, "quote": None}],
     }
 
 

@@ -7,15 +7,21 @@ from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import cast
 
+import msgspec
 import pytest
 
+from tests.conftest import make_board, make_exchange, make_market
+from ticker import clock
+from ticker.collect.collector import Collector
 from ticker.history import History, minute_of
-from ticker.model import MINUTE, Row
+from ticker.model import MINUTE, Held, Row, Tick
 from ticker.report import Report
 from ticker.sample import pack, unpack
 from ticker.store import Editor, Emptied, Fenced, Reader, Update, Writer
 from ticker.store.connection import PREFIX
-from ticker.store.writer import Batch
+from ticker.store.view import HELD
+from ticker.store.writer import HEARTBEAT, Batch, Claim
+from ticker.tools import holds
 
 D = Decimal
 T = 1_790_000_040_000
@@ -64,6 +70,93 @@ async def test_a_replica_that_took_over_without_the_last_batches_is_told_everyth
         assert await writer.claim(T) == "kept"
         await writer.commit(Batch(T - 5000))  # the clock was set back: nothing is lost
         await writer.commit(Batch(T - 4000))
+
+
+async def test_a_price_that_is_held_in_another_currency_is_none_of_a_boards(redis_url: str) -> None:
+    """Seen failing with holds that know no currency: `accept` waited in vain for the euro price of another board.
+
+    What the release before wrote has none; it may be this board's.
+    """
+    dollars, euros = (
+        msgspec.structs.replace(make_board("BTC", sources=("kraken",)), quote=quote) for quote in ("USD", "EUR")
+    )
+    async with Writer(redis_url) as writer, Reader(redis_url) as reader:
+        await writer.claim(T)
+        await writer.commit(Batch(T, holds=[Held(T, "kraken", "BTC", "300", "100", quote="EUR")]))
+        assert await holds.waiting(reader, dollars, "BTC") == set()
+        assert len(await holds.waiting(reader, euros, "BTC")) == 1
+        await writer._redis.set(HELD, b'[{"ts":1,"source":"kraken","symbol":"BTC","price":"3","last_good":"1"}]')
+        for board in (dollars, euros):
+            assert len(await holds.waiting(reader, board, "BTC")) == 1
+
+
+class Done(Exception):
+    """The test has seen enough."""
+
+
+class Faltering(Writer):
+    """One whose next claim fails when it is told so."""
+
+    fails = False
+
+    async def claim(self, now: int, *, heir: bool = True) -> Claim:
+        if self.fails:
+            self.fails = False
+            raise TimeoutError
+        return await super().claim(now, heir=heir)
+
+
+async def test_what_a_failover_lost_is_written_again_also_where_the_claim_after_it_fails(redis_url: str) -> None:
+    """Seen failing with a writer that forgets what Redis had taken before it claims: BTC stayed at 100 for good."""
+    board = make_board("BTC", "ETH", sources=("alpha",))
+    async with Faltering(redis_url) as writer, Reader(redis_url) as reader:
+        collector = Collector({"krw": board}, {"alpha": make_exchange("alpha")}, writer, clock.now)
+
+        def tick(symbol: str, price: int) -> None:
+            collector.event("alpha", 1, Tick(symbol, "KRW", D(price)), clock.now())
+
+        async def price_of(symbol: str) -> str | None:
+            row = (await reader.board("krw")).rows.get(symbol)
+            return row.price if row else None
+
+        async def shows(symbol: str, price: str) -> None:
+            async with asyncio.timeout(10):
+                while await price_of(symbol) != price:  # noqa: ASYNC110 - what is waited for is no event
+                    await asyncio.sleep(0.02)
+
+        async def feed() -> None:
+            collector.prices.watch(make_market("alpha", symbol) for symbol in ("BTC", "ETH"))
+            collector.opened("alpha", 0, 1)
+            tick("BTC", 100)
+            await shows("BTC", "100")
+            row, beat = await writer._redis.hget(f"{PREFIX}board:krw", "BTC"), await writer._redis.get(HEARTBEAT)
+            assert row is not None
+            assert beat is not None
+            tick("BTC", 105)
+            await shows("BTC", "105")
+            writer.fails = True
+            await writer._redis.hset(f"{PREFIX}board:krw", "BTC", row)  # what a replica has that is two batches behind
+            await writer._redis.set(HEARTBEAT, beat)
+            tick("ETH", 10)
+            await shows("ETH", "10")
+            await shows("BTC", "105")
+            assert not writer.fails
+            raise Done
+
+        try:
+            await collector.write_from(feed)
+        except* Done:
+            pass
+
+
+async def test_collectors_whose_clocks_differ_take_turns_and_miss_nothing(redis_url: str) -> None:
+    """Seen failing with the time of a batch before its claim: where the other's clock was behind, prices were lost."""
+    async with Writer(redis_url) as ahead, Writer(redis_url) as behind:
+        for round_ in range(3):
+            for writer, now in ((ahead, T), (behind, T - 9000)):
+                await writer.claim(now + round_ * 1000)
+                await writer.commit(Batch(now + round_ * 1000))
+                await writer.release()
 
 
 async def test_a_minute_that_nobody_watched_to_its_end_is_known_to_no_successor(redis_url: str) -> None:

@@ -193,6 +193,13 @@ def test_the_bound_stays_between_a_tenth_and_a_half(prices: list[Decimal]) -> No
         assert D("0.1") <= guard.bound(i * 1000) <= D("0.5")
 
 
+def test_a_held_price_says_in_which_currency_it_is() -> None:
+    prices = made("alpha")
+    say(prices, "alpha", BTC, 0)
+    assert say(prices, "alpha", BTC * 1000, 1_000) == "held"
+    assert [(hold.symbol, hold.quote) for hold in prices.judge.holds] == [("BTC", "KRW")]
+
+
 def test_the_record_of_holds_is_taken_over_once_and_without_what_is_held_no_more() -> None:
     kept = [
         Held(T + 2, "alpha", "BTC", "9", "1"),

@@ -10,11 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 from typing import Final, TypeAlias, TypeVar
 
-import aiohttp
-
 from ticker import money
+from ticker.collect.rest import NO_ANSWER
 from ticker.complaints import Complaints
-from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS, Candles, Request
 from ticker.history import minute_of, ref_minute
@@ -35,10 +33,9 @@ LOOK_S: Final = 1.0
 ROLLING_S: Final = 60.0
 
 Get: TypeAlias = Callable[[Request], Awaitable[bytes]]
-"""Fetches within the venue's limits; raises one of FAILURES."""
+"""Fetches within the venue's limits; raises one of NO_ANSWER."""
 Progress: TypeAlias = Callable[[str, int, int], None]
 """(exchange, minutes filled so far, minutes that were missing at the start)."""
-FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, BadFrame)
 Answer = TypeVar("Answer")
 
 
@@ -106,7 +103,7 @@ class Backfill:
             self._known.clear()  # the clock was set back
         self._oldest = oldest
         known = self._known.get(key, 0)
-        first = max(oldest, min(known, self.prices.history.gaps.pop(key, known)))
+        first = self._known[key] = max(oldest, min(known, self.prices.history.gaps.pop(key, known)))
         if first == oldest and not series.get(oldest):
             return quote, oldest, oldest + MINUTE
         while first <= last and series.get(first):
@@ -155,7 +152,7 @@ class Backfill:
         """The parsed answer; None after a failure, which is logged, and a pause."""
         try:
             answer = parse(await self._get(request))
-        except (*FAILURES, *PARSE_ERRORS) as error:
+        except (*NO_ANSWER, *PARSE_ERRORS) as error:
             self._complaints.failed(why_not(error, self.exchange.rest_url, self._proxy), type(error).__name__)
             await asyncio.sleep(PAUSE_S)
             return None

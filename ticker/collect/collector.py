@@ -117,9 +117,9 @@ class Collector:
         raise Reconfigured
 
     def _begin_anew(self) -> None:
-        """For other boards; rows and prices are read back from Redis, the samples stay here as well."""
+        """For other boards; rows and prices are read back from Redis, the samples and the clock's past stay here."""
         self._reconfigured.clear()
-        self.prices = Prices(*self._next, self._stale_after_s, self.prices.history)
+        self.prices = Prices(*self._next, self._stale_after_s, self.prices.quotes)
         self._outbox = Outbox(self.prices, self._store, self._clock)
 
     async def _read(self, claim: Claim) -> None:
@@ -131,8 +131,6 @@ class Collector:
         self.prices.judge.restore(await self._store.holds())
         for name in self.prices.boards:
             self.prices.restore(name, (await self._store.board(name)).rows, now)
-        if claim == "empty":
-            self._outbox.everything()
 
     async def _collect_all(self, session: aiohttp.ClientSession) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -157,7 +155,7 @@ class Collector:
         self.standing.lost(exchange, instant)
         self.prices.quotes.cut(exchange, shard, instant)
 
-    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:  # noqa: ARG002
+    def event(self, exchange: str, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
         """A price or a change of a market's life."""
         if isinstance(event, Tick):
             self.counts[exchange, self.prices.tick(exchange, epoch, event, instant)] += 1
@@ -194,9 +192,9 @@ class Collector:
         try:
             return await self._outbox.send()
         except Emptied:
-            log.warning("redis has lost prices: writing everything again")
-            await self._lease.take_again()
             self._outbox.everything()
+            await self._lease.take_again()
+            log.warning("redis has lost prices: writing everything again")
             return await self._outbox.send()
 
     async def _endure(self, error: BaseException) -> None:

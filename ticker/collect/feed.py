@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from ticker.collect.backoff import Backoff
 from ticker.collect.connection import Connection, Record, Silence
-from ticker.collect.rest import TOO_MANY, Pace, fetch, wait_of
+from ticker.collect.rest import NO_ANSWER, TOO_MANY, Pace, fetch, wait_of
 from ticker.collect.succession import Succession
 from ticker.complaints import Complaints
 from ticker.errors import BadFrame, innermost
@@ -29,7 +29,7 @@ from ticker.reach import why_not
 log = logging.getLogger(__name__)
 
 GOOD: Final = 60_000
-EXPECTED: Final = (OSError, TimeoutError, WebSocketException, aiohttp.ClientError, BadFrame, Silence)
+EXPECTED: Final = (*NO_ANSWER, WebSocketException, Silence)
 """What ends a connection in this world; anything else is a fault of this program."""
 
 
@@ -45,7 +45,7 @@ class Sink(Protocol):
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
         """A connection ended and left a gap, or could not be opened."""
 
-    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
+    def event(self, exchange: str, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
         """A price or a change of a market's life."""
 
     def dropped(self, exchange: str, reason: str) -> None:
@@ -198,7 +198,7 @@ class Feed:
             return
         if connection.good_since is not None and now.mono - connection.good_since >= GOOD:
             self._backoff.reset()
-        self._sink.event(self.exchange.name, self.shard, self._epoch, event, now)
+        self._sink.event(self.exchange.name, self._epoch, event, now)
 
     def dropped(self, reason: str, detail: str) -> None:
         """A frame that cannot be read, or a refusal: counted each time, logged now and then."""

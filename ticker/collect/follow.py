@@ -71,8 +71,10 @@ class Follow:
     async def _follow(self, session: aiohttp.ClientSession) -> None:
         traded = await self._traded(session)
         while True:
-            for shard, some in enumerate(feed.shards(self._exchange, traded)):
+            shards = feed.shards(self._exchange, traded)
+            for shard, some in enumerate(shards):
                 self._prices.watch(some, shard)
+            self._prices.quotes.spread(self._exchange.name, len(shards))
             self._watching.set()
             async with asyncio.TaskGroup() as tasks:
                 work = feed.run(self._exchange, traded, self._sink, self._clock, proxy=self._proxy)

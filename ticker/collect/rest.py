@@ -23,6 +23,8 @@ LONGEST_HOLD_S: Final = 3600.0
 SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 OK: Final = 200
 RETRY_S: Final = 5.0
+NO_ANSWER: Final = (aiohttp.ClientError, OSError, BadFrame)
+"""What is raised where an exchange gives no answer that can be read; a TimeoutError is an OSError."""
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +55,8 @@ async def fetch(
 ) -> bytes:
     """The whole body of one answer.
 
-    Raises aiohttp.ClientError, TimeoutError or OSError when there is none, BadFrame when its status is not 200 or it is
-    larger than any exchange's; after 429, 418 and every Retry-After the pace waits as long as the venue says.
+    Raises one of NO_ANSWER, BadFrame when its status is not 200 or it is larger than any exchange's; after 429, 418 and
+    every Retry-After the pace waits as long as the venue says.
     """
     await pace.turn()
     url = exchange.rest_url + request.path
@@ -91,7 +93,7 @@ async def listed(
     while True:
         try:
             found = await list_markets(session, exchange, pace, proxy=proxy)
-        except (aiohttp.ClientError, OSError, TimeoutError, BadFrame) as error:
+        except NO_ANSWER as error:
             complaints.failed(why_not(error, exchange.rest_url, proxy), type(error).__name__)
             await asyncio.sleep(RETRY_S)
         else:

@@ -74,7 +74,7 @@ class Writer(View):
         self._fence = b""
         self._slots_written = 0
         self._taken = 0
-        """The time of the last batch that Redis has surely taken."""
+        """The time of the last batch that Redis has surely taken since the claim; 0: none."""
 
     async def claim(self, now: int, *, heir: bool = True) -> Claim:
         """Try to become the one collector that may write; the lease lasts four seconds from each batch on.
@@ -95,7 +95,7 @@ class Writer(View):
         if answer == b"lost":
             return "lost"
         self._fence, existed, kept = answer
-        self._slots_written = 0
+        self._slots_written = self._taken = 0
         return "kept" if kept else "held" if existed else "empty"
 
     async def release(self) -> None:
@@ -141,12 +141,10 @@ class Writer(View):
                 accepts = await self._commit(args=args)
         except RedisError as error:
             if "EMPTY" in str(error):
-                self._taken = 0
                 raise Emptied("it loses what it has taken") from None
             if "FENCED" in str(error):
                 raise Fenced from None
             if await self._make_way(error, batch):
-                self._taken = 0
                 raise Emptied("its keys hold other kinds of value") from None
             raise
         self._slots_written, self._taken = len(slots), batch.now

@@ -11,14 +11,14 @@ ANSWER_MS: Final = 4000
 """How long the collector may take to say what became of a held price: it looks for 3 s, and writes each second."""
 POLL_S: Final = 0.1
 
-Key: TypeAlias = tuple[int, str, str]
-"""When it was held, at which exchange, of which coin."""
+Key: TypeAlias = tuple[int, str, str, str | None]
+"""When it was held, at which exchange, of which coin, in which currency."""
 
 
 async def waiting(reader: Reader, board: Board, symbol: str) -> set[Key]:
     """What is held of a coin on a board now."""
     held = [hold for hold in await reader.holds() if hold.symbol == symbol and hold.source in board.sources]
-    return {_key(hold) for hold in held if hold.released_ts is None}
+    return {_key(hold) for hold in held if hold.released_ts is None and hold.quote in {board.quote, None}}
 
 
 async def decided(reader: Reader, keys: set[Key]) -> list[Held] | None:
@@ -33,4 +33,4 @@ async def decided(reader: Reader, keys: set[Key]) -> list[Held] | None:
 
 
 def _key(hold: Held) -> Key:
-    return hold.ts, hold.source, hold.symbol
+    return hold.ts, hold.source, hold.symbol, hold.quote

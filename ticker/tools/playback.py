@@ -33,7 +33,7 @@ async def play(
             collector.dropped(line.exchange, "malformed")
         for event in events or ():
             if isinstance(event, Tick | Suspension):
-                collector.event(line.exchange, 0, 1, event, clock.now())
+                collector.event(line.exchange, 1, event, clock.now())
 
 
 def read_files(
@@ -59,7 +59,7 @@ class Deaf:
     def closed(self, exchange: str, shard: int, instant: Instant, reason: str) -> None:
         """Nothing to do."""
 
-    def event(self, exchange: str, shard: int, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
+    def event(self, exchange: str, epoch: int, event: Tick | Suspension, instant: Instant) -> None:
         """Nothing to do."""
 
     def received(self, exchange: str) -> None:

@@ -12,7 +12,6 @@ from websockets.exceptions import WebSocketException
 from ticker import clock
 from ticker.collect import feed, rest
 from ticker.collect.connection import dial
-from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.listing import choose, wanted_of
 from ticker.logs import printable
@@ -29,7 +28,6 @@ BEHIND_MS: Final = -2_000
 AHEAD_MS: Final = 5_000
 REFUSED: Final = re.compile(r"HTTP (401|403|404|451)\b")
 BUSY: Final = re.compile(r"HTTP (418|429)\b")
-UNREACHABLE: Final = (aiohttp.ClientError, OSError, TimeoutError, BadFrame)
 
 
 class Finding(Struct, frozen=True):
@@ -61,7 +59,7 @@ class Ear:
         self.reason = reason
         self.failed.set()
 
-    def event(self, _exchange: str, _shard: int, _epoch: int, event: Tick | Suspension, instant: Instant) -> None:
+    def event(self, _exchange: str, _epoch: int, event: Tick | Suspension, instant: Instant) -> None:
         """A price."""
         if isinstance(event, Tick):
             self.heard.set()
@@ -82,7 +80,7 @@ async def probe(exchange: Exchange, boards: Mapping[str, Board], proxy: str | No
     try:
         async with asyncio.timeout(REST_S), aiohttp.ClientSession(trust_env=False) as session:
             listed = await rest.list_markets(session, exchange, rest.Pace(1.0), proxy=proxy)
-    except UNREACHABLE as error:
+    except rest.NO_ANSWER as error:
         reason = why_not(error, exchange.rest_url, proxy)
         lost = Finding("fail", name, reason, remedy(exchange, exchange.rest_url, reason))
         return [lost, *await _dials(exchange, proxy)], None

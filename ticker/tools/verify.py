@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from ticker import clock, money
 from ticker.collect import rest
-from ticker.errors import BadFrame
 from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import PARSE_ERRORS
 from ticker.history import LENGTH, ref_minute
@@ -29,7 +28,7 @@ KEPT: Final = LENGTH * MINUTE
 LATE: Final = 2 * MINUTE
 PATIENCE_S: Final = 8.0
 NOTHING: Final = "—"
-UNREACHABLE: Final = (aiohttp.ClientError, OSError, TimeoutError, BadFrame, *PARSE_ERRORS)
+UNREACHABLE: Final = (*rest.NO_ANSWER, *PARSE_ERRORS)
 
 
 class Account(Struct, frozen=True):
@@ -144,6 +143,6 @@ async def rolling(exchange: Exchange, board: Board, symbol: str, price: Decimal,
     except UNREACHABLE as error:
         return f"not known: {why_not(error, exchange.rest_url, proxy)}"
     before = found.get(symbol) or found.get(RENAMED.get(symbol, symbol))
-    if before is None or before <= 0:
+    if before is None or not money.is_price(before):
         return f"it tells none of {symbol}"
     return f"{money.plain(money.percent(price, before))} % from {money.grouped(money.plain(before))}"

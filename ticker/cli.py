@@ -14,7 +14,7 @@ from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.model import Tick
 from ticker.settings import Settings, boards
-from ticker.start import again, config_option, settings_of, start
+from ticker.start import again, config_option, settings_of, stay
 from ticker.tools import playback
 from ticker.tools.commands import COMMANDS
 
@@ -39,7 +39,7 @@ def cli(context: click.Context, config: str | None) -> None:
 @click.pass_context
 def run(context: click.Context, config: str | None) -> None:
     """Collectors and server in one process, live exchanges."""
-    start(program.run(settings_of(context, config), again(context, config)))
+    stay(program.run(settings_of(context, config), again(context, config)))
 
 
 @cli.command(epilog="Example: ticker demo --frozen")
@@ -51,7 +51,7 @@ def run(context: click.Context, config: str | None) -> None:
 @click.pass_context
 def demo(context: click.Context, config: str | None, frozen: bool, drilled: bool) -> None:
     """Collectors and server over simulated exchanges on loopback; needs no network."""
-    start(program.demo(settings_of(context, config), frozen=frozen, drilled=drilled))
+    stay(program.demo(settings_of(context, config), frozen=frozen, drilled=drilled))
 
 
 @cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker collect")
@@ -59,7 +59,7 @@ def demo(context: click.Context, config: str | None, frozen: bool, drilled: bool
 @click.pass_context
 def collect(context: click.Context, config: str | None) -> None:
     """Only the collectors; needs redis.url."""
-    start(program.collect(settings_of(context, config), again(context, config)))
+    stay(program.collect(settings_of(context, config), again(context, config)))
 
 
 @cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker serve --workers 2")
@@ -79,15 +79,15 @@ def serve(context: click.Context, workers: int, worker: int | None, config: str 
     settings = settings_of(context, config, "" if worker is None else str(worker))
     read = again(context, config)
     if worker is not None:
-        start(program.serve(_with_own_port(settings, worker), read, worker=True))
+        stay(program.serve(_with_own_port(settings, worker), read, worker=True))
     elif workers == 1:
-        start(program.serve(settings, read))
+        stay(program.serve(settings, read))
     else:
         _with_own_port(settings, workers - 1)
         config = config or context.find_root().obj
         command = [sys.executable, "-m", "ticker", "serve", *(("--config", config) if config else ()), "--worker"]
         context.exit(
-            start(program.serve_together(settings, read, [[*command, str(number)] for number in range(workers)]))
+            stay(program.serve_together(settings, read, [[*command, str(number)] for number in range(workers)]))
         )
 
 
@@ -130,7 +130,7 @@ def replay(
     if missing := next((file for file in files if not file.exists()), None):
         raise UsageError(f"{missing}: No such file or directory")
     if not as_json:
-        start(program.replay(settings_of(context, config), files, exchange, speed))
+        stay(program.replay(settings_of(context, config), files, exchange, speed))
         return
     for _, line, events in playback.read_files(files, exchange, bar=not sys.stdout.isatty()):
         for tick in events or ():
@@ -146,7 +146,7 @@ def replay(
 @click.pass_context
 def record(context: click.Context, file: Path, config: str | None) -> None:
     """Raw frames of the configured boards, appended to a file until Ctrl-C."""
-    start(program.record(settings_of(context, config), file))
+    stay(program.record(settings_of(context, config), file))
 
 
 for command in COMMANDS:

@@ -1,11 +1,14 @@
 """I/O: when a process is to end."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Coroutine
 
 from ticker.store import embedded
+
+log = logging.getLogger(__name__)
 
 
 async def asked_to_end() -> int:
@@ -18,6 +21,7 @@ async def asked_to_end() -> int:
 
     def ask(number: int) -> None:
         if not asked.done():
+            log.info("%s: ending", signal.Signals(number).name)
             asked.set_result(number)
         elif number != embedded.ENDED:
             os._exit(128 + number)

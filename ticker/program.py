@@ -52,9 +52,9 @@ async def collect(settings: Settings, read: Read) -> None:
         with bars.backfill() as report:
             collector = _collector(settings, shown, exchanges_of(settings, shown), store, report)
             told = registry(CollectorMetrics(collector, clock.now))
-            async with admin.serve(settings.admin, told, lambda: True) as operators:
+            async with admin.serve(settings.admin, told, lambda: collector.ready) as operators:
                 log.info(
-                    "collecting boards %s from %s · admin %s",
+                    "collector of boards %s from %s · admin %s",
                     _list(shown),
                     _list(exchanges_of(settings, shown)),
                     operators,
@@ -215,7 +215,9 @@ async def _serve(
             if reload is not None:
                 reload.told.append(_serving(node, public))
                 following.append(tasks.create_task(reload.run()))
-            await public.drain(hand_over=await asked_to_end() == signal.SIGTERM)  # at a terminal nobody waits
+            hand_over = await asked_to_end() == signal.SIGTERM  # at a terminal nobody waits
+            log.info("draining: %d readers, %g s at most", public.lobby.clients, hub.server.drain_s)
+            await public.drain(hand_over=hand_over)
             await public.close()
         for task in following:
             task.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +12,8 @@ import click
 from ticker import logs
 from ticker.errors import TickerError, innermost
 from ticker.settings import Settings, load
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 config_option = click.option("--config", metavar="FILE", help="The configuration file.", default=None)
@@ -45,6 +48,13 @@ def start(work: Coroutine[Any, Any, Result]) -> Result:
         if expected is None:
             raise
         raise innermost(expected) from None
+
+
+def stay(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a process that lasts until it is told to end, and say when it has."""
+    result = start(work)
+    log.info("ended")
+    return result
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -277,7 +277,7 @@ def test_what_is_up_says_where(tmp_path: Path, redis_url: str) -> None:
         assert f"serving {where[1]} (boards article, krw) · admin http://127.0.0.1:" in said
     alone = {"redis__url": redis_url, "exchanges__upbit__enabled": "false", "log__format": "text"}
     with Program(tmp_path, "collect", **alone) as program:
-        said = f"INFO    collecting boards krw from bithumb, coinone, korbit, gopax · admin {program.admin}\n"
+        said = f"INFO    collector of boards krw from bithumb, coinone, korbit, gopax · admin {program.admin}\n"
         until(lambda: said in program.log.read_text(encoding="utf-8"), program)
 
 
@@ -285,7 +285,9 @@ def test_an_unreachable_redis_is_retried_and_then_exit_1() -> None:
     started = time.monotonic()
     done = ticker("serve", TICKER_REDIS__URL="redis://127.0.0.1:1")
     assert done.returncode == 1
-    assert done.stderr == "ticker: no Redis at redis://127.0.0.1:1: connection refused; start it, or set redis.url\n"
+    assert (
+        done.stderr == "ticker: redis://127.0.0.1:1: connection refused; see that it runs and that redis.url is right\n"
+    )
     assert 9 < time.monotonic() - started < 15
 
 

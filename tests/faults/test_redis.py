@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -148,6 +149,11 @@ def test_of_two_collectors_one_writes_and_the_other_takes_over(
             until(lambda: admin.get("ticker:v1:fence") != fence, second, TAKEOVER_S)
             until(lambda: alive(second), second, 10)
             assert time.monotonic() - killed < 8
+            until(lambda: "at work" in second.log.read_text(encoding="utf-8").partition("standing by")[2], second)
+            told = re.findall(
+                r'"message":"(SIGTERM: ending|draining: 0 readers, .*|ended)"', first.log.read_text("utf-8")
+            )
+            assert len(told) == (3 if how == signal.SIGTERM else 0)
 
 
 def private(program: Program) -> int | None:

@@ -2,6 +2,8 @@
 
 import contextlib
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,6 +49,17 @@ def url(admin: "redis_client.Redis") -> str:
     return f"redis://:{PASSWORD}@127.0.0.1:{admin.connection_pool.connection_kwargs['port']}"
 
 
+def answer(where: str, path: str) -> int | None:
+    """The status of an answer at one of a program's two ports; None where nobody answers."""
+    try:
+        with urllib.request.urlopen(where + path, timeout=5) as got:
+            return int(got.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
 def states(program: Program) -> set[str]:
     return {row["state"] for row in program.rows("krw").values()}
 
@@ -69,7 +82,7 @@ def be_a_master(admin: "redis_client.Redis") -> None:
     ("refuse", "repent", "sentence"),
     [
         (refuse_the_password, lambda admin: admin.config_set("requirepass", PASSWORD), "it refuses the user or the"),
-        (become_a_replica, be_a_master, "it is a read-only replica: set redis.url to its primary"),
+        (become_a_replica, be_a_master, "it is a read-only replica; set redis.url to its primary"),
     ],
     ids=["wrong password", "read-only replica"],
 )
@@ -119,19 +132,27 @@ def test_a_redis_that_somebody_empties_is_filled_again_under_the_eyes_of_its_rea
         )
 
 
-def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: Path) -> None:
-    """Seen failing with a program that ends when it is refused."""
+@pytest.mark.parametrize("command", ["serve", "collect"])
+def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: Path, command: str) -> None:
+    """Seen failing with a program that ends when it is refused, and with one that opens no port until it is let in."""
     secret = tmp_path / "url"
     with server(tmp_path) as admin:
         secret.write_text(url(admin) + "\n", encoding="utf-8")
         admin.config_set("requirepass", "another")
-        with Program(tmp_path, "serve", redis__url_file=str(secret)) as program:
+        off = dict.fromkeys(("exchanges__upbit__enabled", "exchanges__bithumb__enabled"), "false")
+        with Program(tmp_path, command, redis__url_file=str(secret), boards__krw=BOARD, **off) as program:
             sentence = "it refuses the user or the password of redis.url"
             until(lambda: sentence in program.log.read_text(encoding="utf-8"), program)
+            ports = [program.admin] + [program.url] * (command == "serve")
+            until(lambda: all(answer(port, "/healthz") == 200 for port in ports), program)
+            assert [answer(port, "/readyz") for port in ports] == [503 for _ in ports]
+            assert answer(program.admin, "/metrics") == 200
             with pytest.raises(subprocess.TimeoutExpired):
                 program.process.wait(PATIENCE_S + 1)
+            assert program.log.read_text(encoding="utf-8").count(sentence) == 1
             admin.config_set("requirepass", PASSWORD)
-            program.ready()
+            until(lambda: all(answer(port, "/readyz") == 200 for port in ports), program)
+            until(lambda: "well again" in program.log.read_text(encoding="utf-8"), program)
 
 
 def test_redis_is_reached_over_tls_and_only_with_the_right_authority(tmp_path: Path) -> None:

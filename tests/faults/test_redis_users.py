@@ -156,7 +156,10 @@ def test_a_user_without_the_right_is_sent_to_where_rights_are(house: House, comm
     environment = {"TICKER_REDIS__URL": house.url("nobody"), "COLUMNS": "200"} | NOWHERE
     done = CliRunner(env=environment).invoke(cli, command.split())
     assert done.exit_code == 1
-    assert "its user may not do this; SECURITY.md has the rights" in f"{done.exception} {done.output}"
+    said = " ".join(f"{done.exception} {done.output}".split())
+    assert "its user may not do this" in said
+    assert "take the one that SECURITY.md has for it: collector for `ticker collect`, server for" in said
+    assert "; see `ticker doctor`" not in said
 
 
 FLUSH, SET = "redis.call('flushall')", "redis.call('set', KEYS[1], 'x')"

@@ -107,4 +107,4 @@ async def test_while_redis_is_away_a_crowd_waits_for_one_question_and_one_line(
             assert {(type(answer), getattr(answer, "code", None)) for answer in answers} == {(Refusal, "not_ready")}
             assert (store.asked, node.read_errors) == (asked, asked)
             time += FRESH
-    assert caplog.messages == [f"redis cannot be read: gone at {DAY}"]
+    assert caplog.messages == [f"reading from redis://127.0.0.1:1: gone at {DAY}"]

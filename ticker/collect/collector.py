@@ -19,7 +19,6 @@ from ticker.collect.follow import Follow
 from ticker.collect.lease import Lease, LeaseLost
 from ticker.collect.outbox import Outbox
 from ticker.collect.standing import Standing
-from ticker.complaints import Complaints
 from ticker.exchanges import Exchange
 from ticker.listing import collected
 from ticker.market import Prices
@@ -65,12 +64,16 @@ class Collector:
         """This collector is the one that writes."""
         self._outbox = Outbox(self.prices, store, clock)
         self.standing = Standing(self.counts)
-        self._complaints = Complaints(log, "redis takes no prices")
         self._wake = asyncio.Event()
         self._stale_after_s = stale_after_s
         self._next = (boards, exchanges)
         self._reconfigured = asyncio.Event()
         self._lease = Lease(store, clock, self._failed)
+
+    @property
+    def ready(self) -> bool:
+        """Redis has let it in: it works, or stands by."""
+        return self._lease.answered
 
     async def run(self) -> None:
         """Collect from the live exchanges until cancelled."""
@@ -181,7 +184,7 @@ class Collector:
             except (*FAILURES, Emptied) as error:
                 await self._endure(error)
             else:
-                self._complaints.well()
+                self._store.complaints.well()
                 self._lease.kept(began)
                 self._accept(accepted)
                 if self._outbox.behind:
@@ -205,7 +208,7 @@ class Collector:
 
     def _failed(self, error: BaseException) -> None:
         self.write_errors += 1
-        self._complaints.failed(why(error))
+        self._store.complaints.failed(why(error))
 
     def _accept(self, accepted: Iterable[str]) -> None:
         for accept in accepted:

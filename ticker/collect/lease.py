@@ -32,6 +32,8 @@ class Lease:
         self._store = store
         self._clock = clock
         self._failed = failed
+        self.answered = False
+        """Redis has said whose it is, once."""
         self._kept = 0
         """When the last batch that was written was sent, ms of the steady clock: the lease is no older."""
 
@@ -43,12 +45,15 @@ class Lease:
             try:
                 heir = not replaced or now.mono - lost_at > HEIR_S * 1000
                 claim = await self._store.claim(now.wall, heir=heir)
+                self.answered = True
                 if claim not in {"taken", "lost"}:
                     await read(claim)
                     self.kept(self._clock().mono)
+                    log.info("at work: this collector writes the prices from now on")
                     return
                 if not replaced:
                     log.info("another collector is at work: standing by")
+                self._store.complaints.well()
                 replaced, lost_at = True, min(lost_at, now.mono) if claim == "lost" else math.inf
             except FAILURES as error:
                 self._failed(error)

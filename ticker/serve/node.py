@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from ticker import money
-from ticker.complaints import Complaints
 from ticker.model import MINUTE, Board, BoardState, Held, Instant
 from ticker.report import Report
 from ticker.sample import unpack
@@ -53,7 +52,6 @@ class Node:
         self._revisions: dict[str, int] = {}
         self._heard: int | None = None
         self._silent = False
-        self._complaints = Complaints(log, "redis cannot be read")
         self._turn = asyncio.Lock()
         """Held by whoever changes what is shown, so that nothing is put in twice or in the wrong order."""
         self.read_errors = 0
@@ -136,7 +134,7 @@ class Node:
                 self._missed(error)
                 await asyncio.sleep(RETRY_S)
             else:
-                self._complaints.well()
+                self._store.complaints.well()
                 return states
 
     def _show(self, states: Mapping[str, BoardState]) -> None:
@@ -202,7 +200,7 @@ class Node:
 
     def _missed(self, error: Exception) -> None:
         self.read_errors += 1
-        self._complaints.failed(why(error))
+        self._store.complaints.failed(why(error))
 
     async def known(self) -> Known:
         """What is known of the collector and of Redis, asked at most once a second; what was known when it is gone."""

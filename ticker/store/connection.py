@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from typing import Any, ClassVar, Final, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ticker.complaints import Complaints
@@ -24,8 +23,11 @@ AGAIN_S: Final = 0.2
 TIMEOUT_S: Final = 1.0
 ASKING_S: Final = 0.3
 """For each Sentinel: a few that do not answer leave time for one that does."""
-UNREADABLE: Final = "redis.url: it is redis://user:password@host:port/0; / in a password is written %2F"
+UNREADABLE: Final = (
+    "redis.url cannot be read; one looks like redis://user:password@10.0.0.5:6379/0, with / in a password as %2F"
+)
 FAILURES: Final = (RedisError, OSError, TimeoutError)
+REFUSALS: Final = (AuthenticationError, NoPermissionError)
 
 
 class Deadline(Retry):
@@ -67,36 +69,44 @@ def client(url: str, *, subscriber: bool = False) -> Redis:
 class Connection:
     """What reader, writer and editor have in common: opened with patience, closed at the end."""
 
+    doing: ClassVar = "asking"
+    """What it is for, in the log."""
+
     def __init__(self, url: str, *, persistent: bool = False) -> None:
         self.url = url
         self._persistent = persistent
-        """A wrong password is waited out: somebody may be about to change it."""
         self._redis = client(url)
+        self.complaints = Complaints(log, f"{self.doing} {self._where}")
 
     async def __aenter__(self) -> Self:
-        """Wait for Redis for up to ten seconds; StartError when it does not answer, or refuses us."""
+        """Wait for Redis for up to ten seconds; StartError when it does not answer, or refuses us.
+
+        A persistent one waits no longer than for the refusal: somebody may be about to change the password, and the
+        program has ports to open meanwhile. Whoever uses it tries again, and says so.
+        """
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
-        complaints = Complaints(log, f"redis at {self._where}")
-        while True:
-            try:
-                await self._redis.ping()
-            except FAILURES as error:
-                refused = isinstance(error, AuthenticationError)
-                if refused and self._persistent:
-                    complaints.failed(why(error))
-                elif refused or asyncio.get_running_loop().time() > deadline:
-                    await self._redis.aclose()
-                    raise StartError(f"no Redis at {self._where}: {why(error)}; start it, or set redis.url") from None
-                await asyncio.sleep(AGAIN_S)
-            else:
-                complaints.well()
-                return self
+        while (error := await self._refused()) is not None:
+            refused = isinstance(error, REFUSALS)
+            if refused and self._persistent:
+                break
+            if refused or asyncio.get_running_loop().time() > deadline:
+                await self._redis.aclose()
+                raise StartError(f"{self._where}: {why(error)}")
+            await asyncio.sleep(AGAIN_S)
+        return self
+
+    async def _refused(self) -> Exception | None:
+        try:
+            await self._redis.ping()
+        except FAILURES as error:
+            return error
+        return None
 
     @property
     def _where(self) -> str:
-        """The address without a password."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        """The address without user, password and options."""
+        scheme, _, rest = self.url.partition("?")[0].partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
 
     async def __aexit__(self, *_: object) -> None:
         await self._redis.aclose()

@@ -1,13 +1,11 @@
 """I/O: the servers' side of Redis: read a board, follow its updates. It writes nothing."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 import msgspec
 
-from ticker.complaints import Complaints
 from ticker.history import minute_of, ref_minute
 from ticker.model import MINUTE, Count, Row, Time
 from ticker.sample import unpack_minute
@@ -29,8 +27,6 @@ for minute = tonumber(ARGV[2]), tonumber(ARGV[3]), 60000 do
 end
 return table.concat(out)
 """
-
-log = logging.getLogger(__name__)
 
 
 class BoardUpdate(msgspec.Struct, frozen=True):
@@ -57,6 +53,8 @@ UPDATES: Final = msgspec.json.Decoder(Update)
 class Reader(View):
     """What a server node needs to know."""
 
+    doing = "reading from"
+
     def __init__(self, url: str, *, persistent: bool = False) -> None:
         super().__init__(url, persistent=persistent)
         self._series = self._redis.register_script(SERIES)
@@ -80,7 +78,6 @@ class Reader(View):
 
         A subscription that is silent for three seconds is taken for dead and opened anew.
         """
-        complaints = Complaints(log, "redis subscription lost")
         while True:
             try:
                 async with client(self.url, subscriber=True) as redis, redis.pubsub() as channel:
@@ -88,10 +85,10 @@ class Reader(View):
                         await channel.subscribe(CHANNEL)
                     while (message := await channel.get_message(timeout=SILENCE_S)) is not None:
                         if message["type"] == "subscribe":
-                            complaints.well()
+                            self.complaints.well()
                             yield None
                         elif update := self._checked.decoded("message", CHANNEL, UPDATES, message["data"]):
                             yield update
             except FAILURES as error:
-                complaints.failed(why(error))
+                self.complaints.failed(why(error))
                 await asyncio.sleep(TIMEOUT_S)

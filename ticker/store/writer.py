@@ -64,6 +64,8 @@ class Batch(msgspec.Struct):
 class Writer(View):
     """The one collector that may write."""
 
+    doing = "writing to"
+
     def __init__(self, url: str, *, persistent: bool = False) -> None:
         super().__init__(url, persistent=persistent)
         self._commit = self._redis.register_script(COMMIT)

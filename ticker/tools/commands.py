@@ -105,7 +105,7 @@ def edits(find: Find) -> None:
 
 
 async def _edits(where: Place, shown: Board) -> None:
-    with _asking():
+    with _asking("redis cannot be read"):
         async with Editor(where.url) as editor:
             found = await editor.edits(shown.name)
     for edit in found:
@@ -146,11 +146,11 @@ async def _edit(where: Place, shown: Board, command: Command, value: str) -> str
 
 
 @contextlib.contextmanager
-def _asking() -> Iterator[None]:
+def _asking(failed: str = "redis did not take it") -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
-        raise place.refused("redis did not take it", error) from None
+        raise place.refused(failed, error) from None
 
 
 def _user() -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ticker import clock
-from ticker.errors import StartError, UsageError
+from ticker.errors import StartError, UsageError, visible
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.logs import printable
 from ticker.model import Board
@@ -110,11 +110,15 @@ async def store(settings: Settings, where: Place | None) -> list[Finding]:
             redis, report = await _said(inspector, where), await inspector.report()
             return [*redis, collector(await inspector.heartbeat()), *silent(report)]
     except (StartError, UsageError) as error:
-        said = str(error)
-        said = printable(said.rpartition("; ")[0] or said)  # without the last advice: the one below is the doctor's
-        return [Finding("fail", "redis", said, "start it, or set redis.url (TICKER_REDIS__URL)")]
+        return [_ill(str(error))]
     except FAILURES as error:
-        return [Finding("fail", "redis", printable(why(error)), "look into its log; check user, password and ACL")]
+        return [_ill(why(error))]
+
+
+def _ill(said: str) -> Finding:
+    """What keeps us out of Redis, and the remedy that comes with it."""
+    text, _, remedy = said.partition("; ")
+    return Finding("fail", "redis", visible(text), remedy or "look into its log")
 
 
 async def _said(inspector: Inspector, where: Place) -> list[Finding]:

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from ticker import sim
 from ticker.errors import StartError, UsageError
-from ticker.logs import printable
 from ticker.model import Board
 from ticker.settings import Settings, boards
 from ticker.store import FAILURES, Reader, embedded, why
@@ -89,7 +88,7 @@ async def _kept(url: str, names: Iterable[str]) -> list[str]:
 
 def refused(what: str, error: BaseException) -> StartError:
     """What Redis would not do for a command, and why, with the remedy."""
-    return StartError(f"{what}: {printable(why(error))}; see `ticker doctor`")
+    return StartError(f"{what}: {why(error)}")
 
 
 def _answers(url: str) -> bool:

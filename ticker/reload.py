@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+import msgspec
 
 from ticker.errors import UsageError
 from ticker.settings import Settings
@@ -17,6 +19,22 @@ Tell: TypeAlias = Callable[[Settings], Awaitable[None]]
 """Somebody who takes new settings."""
 
 
+RESTART: Final = ("admin.", "redis.", "network.", "log.", "server.host", "server.port", "server.stale_after_s")
+"""Where the names begin of what a running process does not change."""
+
+
+def waits(name: str) -> bool:
+    """Whether a setting is read at the start only."""
+    return name.startswith(RESTART)
+
+
+def changed(before: Settings, after: Settings) -> list[str]:
+    """`server.port`, `boards.krw`: what differs, without what it is: it may be a password."""
+    old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
+    names = [(section, key) for section in new for key in {**old[section], **new[section]}]
+    return [f"{section}.{key}" for section, key in names if old[section].get(key) != new[section].get(key)]
+
+
 class Reload:
     """Waits for SIGHUP from the moment it is made."""
 
@@ -24,6 +42,7 @@ class Reload:
         self.told = list(told)
         """Who is told, one after the other."""
         self._read = read
+        self._started = self._last = read()
         self._asked = asyncio.Event()
         self._terminal = sys.stderr.isatty()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hear)
@@ -40,7 +59,15 @@ class Reload:
                 continue
             for tell in self.told:
                 await tell(settings)
-            log.info("SIGHUP: the configuration has been read again")
+            log.info("SIGHUP: the configuration has been read again: %s", self._news(settings))
+
+    def _news(self, settings: Settings) -> str:
+        """What is in force from now on, and what is not."""
+        taken = [name for name in changed(self._last, settings) if not waits(name)]
+        waiting = [name for name in changed(self._started, settings) if waits(name)]
+        self._last = settings
+        news = f"{', '.join(taken) or 'nothing'} changed"
+        return f"{news}; {', '.join(waiting)} must wait for a restart" if waiting else news
 
     def _hear(self) -> None:
         """A terminal that was closed says the same, and means the end."""

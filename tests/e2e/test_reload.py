@@ -31,6 +31,7 @@ sources = ["bithumb"]
 AFTER = """
 [server]
 allowed_origins = ["https://news.example"]
+stale_after_s = 14
 [boards.new]
 quote = "KRW"
 symbols = ["SOL"]
@@ -41,6 +42,9 @@ symbols = ["ETH", "BTC"]
 sources = ["bithumb", "upbit"]
 names = {BTC = "금"}
 """
+NEWS = (
+    "server.allowed_origins, boards.krw, boards.old, boards.new changed; server.stale_after_s must wait for a restart"
+)
 BAD = AFTER.replace("quote", "qoute", 1)
 WORSE = 'boards = ["krw"]'
 SERVERS = 4
@@ -104,6 +108,8 @@ def test_boards_names_and_origins_change_and_nobody_is_disconnected(tmp_path: Pa
                 pass
             reader.send('{"op":"subscribe","board":"new"}')
             assert heard(reader, "snapshot")["rows"][0]["symbol"] == "SOL"
+        for program in (collector, servers):
+            until(lambda one=program: told(one, f"has been read again: {NEWS}"), program)
         left.send('{"op":"ping","id":1}')
         assert heard(left, "pong")["id"] == 1
         for _ in range(SERVERS):

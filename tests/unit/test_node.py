@@ -3,18 +3,20 @@
 import asyncio
 import logging
 import tracemalloc
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
 
 from tests.conftest import make_board
-from ticker.model import DAY, MINUTE, BoardState, Instant, Row
+from ticker.model import DAY, MINUTE, BoardState, Held, Instant, Row
+from ticker.report import Report, SourceReport
 from ticker.sample import pack
 from ticker.serve.hub import Hub
 from ticker.serve.node import FRESH, FRESH_DAY, Node
 from ticker.serve.query import Refusal
 from ticker.settings import Server
-from ticker.store import Reader
+from ticker.store import Reader, Update
 
 
 def shown(symbols: list[str]) -> Hub:
@@ -80,6 +82,37 @@ async def test_a_crowd_that_asks_for_one_day_has_it_read_once() -> None:
     answers = await asyncio.gather(*(node.history(board, "BTC") for _ in range(500)))
     assert answers == [("upbit", [(DAY, "100.5")])] * 500
     assert store.asked == 1
+
+
+class Reporting(Reader):
+    """Redis with a collector's report, until it is away."""
+
+    away = False
+
+    async def updates(self) -> AsyncIterator[Update | None]:
+        await asyncio.Event().wait()
+        yield None
+
+    async def report(self) -> Report:
+        if self.away:
+            raise ConnectionError("gone")
+        return Report(sources={"upbit": SourceReport(state="live", ticks=7)})
+
+    async def holds(self) -> list[Held]:
+        return []
+
+
+async def test_a_status_that_is_first_asked_for_in_an_outage_tells_what_was_last_known() -> None:
+    """Seen failing with a server that asks for the report only when it is asked: nothing received, not connected."""
+    time, store, board = 10 * MINUTE, Reporting("redis://127.0.0.1:1"), make_board("BTC")
+    node = Node({"krw": board}, shown(["BTC"]), store, lambda: Instant(wall=time, mono=time))
+    following = asyncio.create_task(node.run())
+    await asyncio.sleep(0.01)
+    store.away, time = True, time + MINUTE
+    known = await node.known()
+    following.cancel()
+    assert not known.reachable
+    assert known.report.sources["upbit"].ticks == 7
 
 
 class Away(Reader):

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
 PREPARE_S: Final = 5.0
+REMEMBER_S: Final = 5.0
 FRESH: Final = 1_000
 """What was asked less than this many ms ago is not asked again."""
 FRESH_DAY: Final = 5_000
@@ -83,6 +84,7 @@ class Node:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="listen")
             tasks.create_task(self._watch(), name="watch")
+            tasks.create_task(self._remember(), name="remember")
 
     async def _listen(self) -> None:
         async for update in self._store.updates():
@@ -211,6 +213,12 @@ class Node:
         return Known(
             self._report, self._holds, self._reachable, self.heartbeat_age, self.lag, now=now, silent=self._silent
         )
+
+    async def _remember(self) -> None:
+        """Whoever asks first when Redis is gone is still told what was last known."""
+        while True:
+            await self.known()
+            await asyncio.sleep(REMEMBER_S)
 
     async def _ask(self) -> None:
         self._asked = self._clock().mono

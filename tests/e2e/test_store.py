@@ -58,6 +58,23 @@ async def test_what_an_editor_accepts_is_taken_once_and_soon_or_never(redis_url:
         assert await writer.commit(Batch(T + 3000)) == []
 
 
+@pytest.mark.parametrize(
+    "lies_there", [b"x", b"5", b"{}", b'["BTC", 5, ["x"], "a b", "ETH"', b'["XRP", 5, ["x"], "a b", ""]']
+)
+async def test_what_lies_where_hidden_coins_are_keeps_no_editor_from_hiding_one(
+    redis_url: str, lies_there: bytes
+) -> None:
+    """Seen failing with whatever lies there taken for a list of coins: nothing could be hidden or shown again."""
+    async with Reader(redis_url) as reader, Editor(redis_url) as editor:
+        await editor._redis.hset(f"{PREFIX}editor:krw", "hidden", lies_there)
+        await editor.edit("krw", "hide", "BTC", "me", T)
+        hidden = (await reader.board("krw")).hidden
+        assert hidden - {"XRP"} == {"BTC"}
+        assert ("XRP" in hidden) is (b'["XRP"' in lies_there)
+        await editor.edit("krw", "show", "BTC", "me", T)
+        assert (await reader.board("krw")).hidden == hidden - {"BTC"}
+
+
 async def test_a_replica_that_took_over_without_the_last_batches_is_told_everything_again(redis_url: str) -> None:
     """Seen failing without the comparison of heartbeats in the writer's script: what was lost stayed lost."""
     async with Writer(redis_url) as writer:

@@ -24,9 +24,11 @@ end
 if command == 'notice' then redis.call('HSET', editor, 'notice', value) end
 if command == 'resume' then redis.call('DEL', frozen) end
 if command == 'hide' or command == 'show' then
-  local hidden, kept = cjson.decode(redis.call('HGET', editor, 'hidden') or '[]'), {}
-  for _, symbol in ipairs(hidden) do
-    if symbol ~= value then kept[#kept + 1] = symbol end
+  local whole, hidden = pcall(cjson.decode, redis.call('HGET', editor, 'hidden') or '[]')
+  local kept = {}
+  for _, symbol in ipairs(whole and type(hidden) == 'table' and hidden or {}) do
+    local is_one = type(symbol) == 'string' and #symbol <= 12 and string.find(symbol, '^[A-Z0-9]+$')
+    if is_one and symbol ~= value then kept[#kept + 1] = symbol end
   end
   if command == 'hide' then kept[#kept + 1] = value end
   redis.call('HSET', editor, 'hidden', #kept > 0 and cjson.encode(kept) or '[]')

@@ -5,7 +5,25 @@ const preview = document.querySelector('#preview');
 const ticker = preview.firstElementChild;
 const USUAL = 'price,percent';
 
-/** Attribute -> value, only what differs from the element's own default. */
+/** The wanted coins: those that the board has, and the others. */
+function coins(data) {
+  const known = [...document.getElementById(`of-${data.get('board')}`).options].map((option) => option.value);
+  const wanted = [...new Set(data.get('symbols').toUpperCase().match(/[^\s,]+/g))];
+  return [wanted.filter((coin) => known.includes(coin)), wanted.filter((coin) => !known.includes(coin))];
+}
+
+/** Says beside each input what is wrong with it. */
+function judge() {
+  const [, unknown] = coins(new FormData(form));
+  form.elements.symbols.setCustomValidity(unknown.join(', '));
+  for (const input of form.querySelectorAll('[data-wrong]')) {
+    const said = input.validity.valid ? '' : input.dataset.wrong.replace('{}', () => input.validationMessage);
+    document.getElementById(`${input.name}-wrong`).textContent = said;
+    input.ariaInvalid = !!said;
+  }
+}
+
+/** Attribute -> value, only what differs from the element's own default, and nothing that the server would refuse. */
 function chosen() {
   const data = new FormData(form);
   const valid = (name) => (form.elements[name].validity.valid ? data.get(name) : '');
@@ -17,11 +35,11 @@ function chosen() {
     theme: data.get('theme') === 'inherit' ? '' : data.get('theme'),
     colors: data.get('colors'),
     columns: columns === USUAL ? '' : columns,
-    symbols: data.get('symbols').toUpperCase().match(/[A-Z0-9]+/g)?.join() ?? '',
+    symbols: coins(data)[0].join(),
     limit: valid('limit'),
     link: valid('link'),
     credit: data.get('credit'),
-    interval: valid('interval'),
+    interval: data.get('interval'),
   };
   return new Map(Object.entries(values).filter(([, value]) => value));
 }
@@ -29,8 +47,9 @@ function chosen() {
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;');
 
 function show() {
+  judge();
   const values = chosen();
-  preview.dataset.width = new FormData(form).get('width');
+  preview.dataset.width = form.elements.width.value;
   for (const name of ticker.getAttributeNames()) if (!values.has(name)) ticker.removeAttribute(name);
   for (const [name, value] of values) if (ticker.getAttribute(name) !== value) ticker.setAttribute(name, value);
   write(values);
@@ -47,6 +66,7 @@ function write(values) {
     board: values.get('board'),
     query: escaped(`?${query}`),
     assets: included,
+    width: form.elements.width.value,
     height: values.has('theme') ? height : height + 24,
     title: escaped(ticker.shadowRoot?.querySelector('.ct-title')?.textContent.trim() || 'ticker'),
     sandbox: values.has('link') ? 'allow-scripts allow-popups' : 'allow-scripts',

@@ -35,19 +35,13 @@ def esi(snippet: str) -> str:
     return fetched(unescape(address))
 
 
-def ssi(snippet: str) -> str:
-    """nginx itself puts this one in."""
-    (path,) = re.findall(r'src="https?://[^/]+(/[^"]+)"', snippet)
-    return f'<!--# include virtual="{path}" -->'
-
-
 SNIPPETS: dict[str, tuple[str, Host]] = {
     "element": ("element", str),
     "pinned": ("pinned", str),
     "iframe": ("iframe", str),
     "php": ("php", php),
     "esi": ("esi", esi),
-    "ssi": ("esi", ssi),
+    "ssi": ("ssi", str),  # nginx itself puts this one in
 }
 
 
@@ -92,11 +86,41 @@ async def test_the_gallery_speaks_the_browsers_language_and_fits_a_telephone(
     await tab.close()
 
 
+@pytest.mark.parametrize(
+    ("language", "field", "typed", "said", "kept"),
+    [
+        ("ko", "종목", "foo, btc 비트코인", "이 시세판에 없어 코드에서 뺐습니다: FOO, 비트코인", "&symbols=BTC&"),
+        ("en", "Coins", "FOO", "Not on this board, so left out of the code: FOO", None),
+        ("ko", "종목 링크", "/coin/{symbol}", "https:// 주소가 아니거나 빈칸, 따옴표가 있어 코드에서 뺐습니다.", None),
+        ("en", "Coin links", "https://a.test/{symbol}?q='x'", "No https:// address without spaces and quotes", None),
+        ("en", "Coin links", "https://a.test/{symbol}", "", "&link=https%3A%2F%2Fa.test%2F%7Bsymbol%7D&"),
+        ("ko", "최대 개수", "1e2", "1에서 1000까지의 정수가 아니어서 코드에서 뺐습니다.", None),
+        ("en", "At most", "1000", "", "&limit=1000&"),
+    ],
+)
+async def test_a_snippet_holds_only_what_the_server_takes_and_the_field_says_what_is_left_out(
+    tab: Page, frozen: Program, language: str, field: str, typed: str, said: str, kept: str | None
+) -> None:
+    """Seen failing with FOO in the code, and a link dropped in silence."""
+    await tab.goto(f"http://127.0.0.1:{frozen.port}/?lang={language}")
+    await tab.get_by_label("갱신 간격" if language == "ko" else "Interval").select_option("500")
+    await tab.get_by_label(field, exact=True).fill(typed)
+    hint = tab.locator("form > output:not(:empty)")
+    if said:
+        await expect(hint).to_contain_text(said)
+        await expect(tab.get_by_label(field, exact=True)).to_have_attribute("aria-invalid", "true")
+    await expect(hint).to_have_count(1 if said else 0)
+    (source,) = re.findall(r'src="(\S+/embed/\S+)"', await tab.locator("#iframe").inner_text())
+    query = unescape(source).partition("?")[2]
+    assert query == f"lang={language}{kept or '&'}interval=500&theme=light"
+    assert frozen.status(f"/embed/article?{query}") == 200
+
+
 @pytest.mark.parametrize("name", SNIPPETS)
 async def test_a_snippet_works_as_it_is_copied(tab: Page, nginx: Nginx, copied: dict[str, str], name: str) -> None:
     key, host = SNIPPETS[name]
     snippet = copied[key]
-    assert nginx.url in snippet
+    assert nginx.url in snippet or name == "ssi"
     sockets: list[str] = []
     tab.on("websocket", lambda socket: sockets.append(socket.url))
     content = await asyncio.to_thread(host, snippet)

@@ -259,8 +259,16 @@ def test_the_usual_may_be_said_of_every_option() -> None:
         ),
         ({"credit": "yes"}, "credit is on or off, not 'yes'"),
         ({"limit": "0"}, "limit is a whole number from 1 to 1000, not '0'"),
-        ({"interval": "\u0664\u0660\u0660"}, "interval is a whole number from 200 to 60000, not '\u0664\u0660\u0660'"),
-        ({"link": "javascript:alert(1)"}, "link is an address that begins with https://, not 'javascript:alert(1)'"),
+        ({"interval": "\u0664\u0660\u0660"}, "interval is a whole number from 200 to 30000, not '\u0664\u0660\u0660'"),
+        ({"interval": "45000"}, "interval is a whole number from 200 to 30000, not '45000'"),
+        (
+            {"link": "http://a.test/coins/{symbol}"},
+            "link is an https:// address without spaces or quotes, not 'http://a.test/coins/{symbol}'",
+        ),
+        (
+            {"link": "javascript:alert(1)"},
+            "link is an https:// address without spaces or quotes, not 'javascript:alert(1)'",
+        ),
     ],
 )
 def test_a_value_that_an_option_cannot_have_is_named_beside_those_it_can(query: dict[str, str], sentence: str) -> None:
@@ -333,6 +341,7 @@ def test_the_gallery_builds_every_snippet_from_the_public_address() -> None:
     assert codes[1].startswith('<iframe src="https://x.test/p/embed/krw?lang=ko&theme=light" ')
     assert "'https://x.test/p/fragment/krw?lang=ko&assets=1'" in codes[2]
     assert 'src="https://x.test/p/fragment/krw?lang=ko&assets=1"' in codes[3]
+    assert codes[4] == '<!--#include virtual="/p/fragment/krw?lang=ko&assets=1" -->'
     assert "{" not in "".join(codes).replace("['http'", "")
 
 

@@ -7,10 +7,11 @@ It loads `gallery.css`, `gallery.js` and `widget.js` from its own folder and has
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Final
+from urllib.parse import urlsplit
 
 from ticker.model import LANGUAGES, Board, Language
 from ticker.sidebar.gallery_words import GALLERY_WORDS, GalleryWords
-from ticker.sidebar.look import COLUMNS, USUAL
+from ticker.sidebar.look import ADDRESS, COLUMNS, USUAL
 from ticker.sidebar.style import RELEASED
 from ticker.sidebar.words import WORDS
 
@@ -25,23 +26,25 @@ SNIPPETS: Final = {
         "<crypto-ticker{attributes}></crypto-ticker>"
     ),
     "iframe": (
-        '<iframe src="{url}/embed/{board}{query}" title="{title}" width="320" height="{height}" loading="lazy" '
-        'sandbox="{sandbox}" style="border:0"></iframe>'
+        '<iframe src="{url}/embed/{board}{query}" title="{title}" width="{width}" height="{height}" loading="lazy" '
+        'sandbox="{sandbox}" style="border:0;max-width:100%"></iframe>\n'
+        '<script type="module" src="{url}/widget.js"></script>'
     ),
     "php": (
         "<?php echo @file_get_contents('{url}/fragment/{board}{assets}', false, "
         "stream_context_create(['http' => ['timeout' => 1]])); ?>"
     ),
     "esi": '<esi:include src="{url}/fragment/{board}{assets}" onerror="continue"/>',
+    "ssi": '<!--#include virtual="{path}/fragment/{board}{assets}" -->',
 }
 LANGUAGE_NAMES: Final[Mapping[str, str]] = {"ko": "한국어", "en": "English"}
 WIDTHS: Final = ("320", "280", "400", "640")
 INPUTS: Final = {
     "symbols": 'autocapitalize="characters"',
-    "limit": 'type="number" min="1" max="200"',
-    "link": 'type="url" pattern="https://.*"',
-    "interval": 'type="number" min="200" max="30000" step="200"',
+    "limit": 'inputmode="numeric" pattern="[1-9][0-9]{0,2}|1000"',
+    "link": f'inputmode="url" pattern="{escape(ADDRESS.pattern)}"',
 }
+"""What the server takes, so that nothing it refuses gets into a snippet."""
 
 
 def gallery(
@@ -71,7 +74,7 @@ def gallery(
         f'<crypto-ticker board="{escape(board.name)}" lang="{lang}"></crypto-ticker></section>'
         f'<section id="snippets" aria-label="{titles["snippets"]}"><h2>{titles["snippets"]}</h2>'
         f"{_snippets(board, lang, public_url, released)}</section>"
-        f"{_showcase(board, titles['showcase'])}</main></body></html>"
+        f"{_showcase(board, words)}</main></body></html>"
     )
 
 
@@ -85,11 +88,21 @@ def _controls(boards: Iterable[Board], words: GalleryWords, lang: Language) -> s
     return (
         "".join(_choice(name, label, options[name]) for name, label in words.choices.items() if name != "columns")
         + _columns(words, lang)
-        + "".join(
-            f'<label>{label} <input name="{name}" {INPUTS[name]} placeholder="{escape(hint)}"></label>'
-            for name, (label, hint) in words.texts.items()
-        )
+        + "".join(_text(name, *texts) for name, texts in words.texts.items())
+        + "".join(f'<datalist id="of-{board.name}">{_known(board)}</datalist>' for board in boards)
     )
+
+
+def _text(name: str, label: str, hint: str, wrong: str) -> str:
+    """An input with the place beside it where `gallery.js` says what is wrong with it."""
+    return (
+        f'<label>{label} <input name="{name}" {INPUTS[name]} placeholder="{escape(hint)}" data-wrong="{escape(wrong)}"'
+        f' aria-describedby="{name}-wrong"></label><output id="{name}-wrong"></output>'
+    )
+
+
+def _known(board: Board) -> str:
+    return "".join(f'<option value="{symbol}">' for symbol in board.symbols)
 
 
 def _choice(name: str, label: str, options: Mapping[str, str]) -> str:
@@ -111,13 +124,14 @@ def _columns(words: GalleryWords, lang: Language) -> str:
 def _snippets(board: Board, lang: Language, public_url: str, released: tuple[str, str] | None) -> str:
     """Each snippet as first chosen, with its template for `gallery.js` beside it."""
     file, integrity = released or ("", "")
-    fixed = {"{url}": public_url, "{file}": file, "{integrity}": integrity}
+    fixed = {"{url}": public_url, "{path}": urlsplit(public_url).path, "{file}": file, "{integrity}": integrity}
     first = {
         "{attributes}": f' board="{board.name}" lang="{lang}"',
         "{board}": board.name,
         "{query}": f"?lang={lang}&theme=light",
         "{assets}": f"?lang={lang}&assets=1",
         "{height}": str(AROUND_PX + ROW_PX * len(board.symbols)),
+        "{width}": WIDTHS[0],
         "{title}": board.title[lang],
         "{sandbox}": "allow-scripts",
     }
@@ -138,10 +152,11 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
     return template
 
 
-def _showcase(board: Board, title: str) -> str:
+def _showcase(board: Board, words: GalleryWords) -> str:
     """Every form in every theme at once, for the eye and for the browser tests."""
+    title, forms, themes = words.sections["showcase"], words.options["form"], words.options["theme"]
     shown = "".join(
-        f"<figure><figcaption>{form} · {theme}</figcaption>"
+        f"<figure><figcaption>{forms[form]} · {themes[theme]}</figcaption>"
         f'<crypto-ticker board="{board.name}" form="{form}" theme="{theme}" limit="5"></crypto-ticker></figure>'
         for theme in ("light", "dark")
         for form in ("list", "strip", "card")

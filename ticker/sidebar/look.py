@@ -17,7 +17,8 @@ USUAL: Final[dict[Form, tuple[Column, ...]]] = {
     "strip": ("price", "percent"),
     "card": ("price", "percent", "change", "sparkline"),
 }
-ADDRESS: Final = re.compile(r"https://[^\s<>\"'\\`]{1,500}")
+ADDRESS: Final = re.compile(r"""https://[^\s<>"'\\`]{1,500}""")
+"""Read by browsers too, in the gallery."""
 
 
 class Look(Struct, frozen=True):
@@ -32,7 +33,7 @@ class Look(Struct, frozen=True):
     """In the order they are shown; empty: the form's usual ones."""
     limit: int | None = None
     link: str | None = None
-    """An https address with `{symbol}` in it that each name leads to."""
+    """An https address that each name leads to; `{symbol}` in it is the coin's own."""
     credit: bool = True
     interval: int | None = None
     """Milliseconds between two paints."""
@@ -57,7 +58,7 @@ def look_of(query: Mapping[str, str]) -> Look:
         limit=_natural(query, "limit", 1, 1000),
         link=_address(query.get("link")),
         credit=_one_of(query, "credit", ("on", "off")) != "off",
-        interval=_natural(query, "interval", 200, 60_000),
+        interval=_natural(query, "interval", 200, 30_000),
     )
 
 
@@ -93,5 +94,5 @@ def _natural(query: Mapping[str, str], name: str, low: int, high: int) -> int | 
 def _address(value: str | None) -> str | None:
     """A link pattern that is a plain https address of sane length."""
     if value and not ADDRESS.fullmatch(value):
-        raise NotALook(f"link is an address that begins with https://, not {value[:20]!r}")
+        raise NotALook(f"link is an https:// address without spaces or quotes, not {value[:200]!r}")
     return value or None

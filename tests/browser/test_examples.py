@@ -1,5 +1,6 @@
 """The host pages of `examples/`, loaded as they are but for the server's address and the board's name."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from playwright.async_api import Page, expect
 
 from tests.browser.speaker import Speaker
 from tests.browser.test_sidebar import ROWS, host, row
+from ticker.model import BoardState, Row
+from ticker.settings import Settings, boards
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,10 +38,35 @@ async def test_a_host_page_shows_the_board_and_it_moves(tab: Page, speaker: Spea
     assert await tab.locator("article crypto-ticker").count() == 0
 
 
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if b"min-height" in page])
+@pytest.mark.parametrize("width", [320, 640])
+async def test_a_page_keeps_the_height_that_its_board_needs_before_the_first_price(
+    tab: Page, name: str, width: int
+) -> None:
+    """Seen failing with 760 px kept, where the board took up to 857."""
+    board = boards(Settings())["krw"]
+    rows = {symbol: Row(symbol=symbol, state="pending") for symbol in board.symbols}
+    speaker = Speaker(board)
+    speaker.state = BoardState(revision=1, ts=speaker.state.ts, rows=rows)
+    await speaker.start()
+    try:
+        page = PAGES[name].replace(b"127.0.0.1:8080", f"127.0.0.1:{speaker.port}".encode())
+        speaker.headers = {"Content-Type": "text/html"}
+        await tab.set_viewport_size({"width": width, "height": 1000})
+        await host(tab, speaker, page)
+        await expect(tab.locator(ROWS)).to_have_count(20)
+        (kept,) = re.findall(rb"min-height:(\d+)px", page)
+        assert f"min-height:{kept.decode()}px" in (EXAMPLES.parent / "docs/embedding.md").read_text(encoding="utf-8")
+        assert await tab.locator("crypto-ticker").evaluate("element => element.offsetHeight") == int(kept)
+        assert await tab.evaluate("document.documentElement.scrollWidth") == width
+    finally:
+        await speaker.stop()
+
+
 async def test_the_frame_of_the_plain_page_fits_its_content(tab: Page, speaker: Speaker) -> None:
     text = PAGES["plain"].decode()
     page = text.replace("127.0.0.1:8080", f"127.0.0.1:{speaker.port}").replace("krw", "article")
-    await host(tab, speaker, page.replace('height="880"', 'height="100"').replace('loading="lazy"', ""))
+    await host(tab, speaker, page.replace('height="890"', 'height="100"').replace('loading="lazy"', ""))
     frame = tab.frame_locator("iframe")
     await expect(frame.locator(ROWS)).to_have_count(23)
     await expect(tab.locator("iframe")).not_to_have_attribute("height", "100")

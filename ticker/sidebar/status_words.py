@@ -90,7 +90,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
             "price": "가격",
             "time": "시각",
         },
-        board_states={"live": "실시간", "stale": "일부 지연", "down": "멈춤", "frozen": "고정됨"},
+        board_states={"live": "정상", "stale": "일부 지연", "down": "멈춤", "frozen": "고정됨"},
         source_states={"live": "정상", "stale": "지연", "down": "연결 안 됨"},
         rows={
             "live": "실시간 {}",
@@ -120,7 +120,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
         never="응답 없음",
         redis="저장 지연 {} ms",
         unreachable="저장소 연결 안 됨",
-        machine="프로그램용 주소",
+        machine="JSON으로 보기",
         ago=("{}초\u00a0전", "{}분\u00a0전", "{}시간\u00a0전", "{}일\u00a0전"),
     ),
     "en": StatusWords(
@@ -160,7 +160,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
             "price": "Price",
             "time": "Time",
         },
-        board_states={"live": "live", "stale": "partly late", "down": "stopped", "frozen": "frozen"},
+        board_states={"live": "fine", "stale": "partly late", "down": "stopped", "frozen": "frozen"},
         source_states={"live": "fine", "stale": "late", "down": "not connected"},
         rows={
             "live": "{} live",
@@ -190,7 +190,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
         never="does not answer",
         redis="store lag {} ms",
         unreachable="store unreachable",
-        machine="for programs",
+        machine="as JSON",
         ago=("{}\u00a0s\u00a0ago", "{}\u00a0min\u00a0ago", "{}\u00a0h\u00a0ago", "{}\u00a0d\u00a0ago"),
     ),
 }

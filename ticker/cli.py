@@ -50,7 +50,10 @@ def run(context: click.Context, config: str | None) -> None:
 )
 @click.pass_context
 def demo(context: click.Context, config: str | None, frozen: bool, drilled: bool) -> None:
-    """Collectors and server over simulated exchanges on loopback; needs no network."""
+    """Collectors and server over simulated exchanges on loopback; needs no network.
+
+    Boards `article` and `krw`, then those of the configuration.
+    """
     stay(program.demo(settings_of(context, config), frozen=frozen, drilled=drilled))
 
 

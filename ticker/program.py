@@ -92,13 +92,14 @@ async def serve_together(settings: Settings, read: Read, commands: Sequence[Sequ
 async def demo(settings: Settings, *, frozen: bool, drilled: bool = False) -> None:
     """Everything over simulated exchanges on loopback, with a data directory of its own that starts empty.
 
-    `drilled` adds a board that goes through everything a client must bear.
+    The boards of the configuration are shown too. `drilled` adds one that goes through everything a client must bear.
     """
     data_dir = Path(settings.redis.data_dir) / "demo"
-    world = sim.World(clock.now().wall, frozen=frozen)
+    shown = sim.boards(settings)
+    world = sim.World(clock.now().wall, sim.exchanges(shown.values()), frozen=frozen)
     async with sim.serve(sim.venues(world, clock.now)) as exchanges:
         with _redis(settings, data_dir, empty=True) as url:
-            await _both(settings, sim.boards(), exchanges, url, drilled=drilled, up=partial(_invite, drilled=drilled))
+            await _both(settings, shown, exchanges, url, drilled=drilled, up=partial(_invite, drilled=drilled))
 
 
 async def replay(settings: Settings, files: Sequence[Path], exchange: str | None, speed: float) -> None:

@@ -267,6 +267,19 @@ def test_a_users_mistake_is_one_line_and_exit_2(
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_demo_shows_the_boards_of_the_configuration_too_and_says_that_they_are_simulated(tmp_path: Path) -> None:
+    """Seen failing with 404 for them."""
+    mine = {"quote": "USDT", "symbols": ["BTC", "XRP"], "sources": ["binance", "okx"]}
+    with Program(tmp_path, "demo", boards__mine=orjson.dumps(mine).decode()) as program:
+        program.ready()
+        assert [board["board"] for board in program.json("/v1/boards")["boards"]] == ["article", "krw", "mine"]
+        until(lambda: {row["state"] for row in program.rows("mine").values()} == {"live"}, program)
+        until(lambda: priced(program, "mine"), program)
+        assert "모의 시세" in program.get("/embed/mine").decode()
+        done = ticker("board", "mine", "hide", "XRP", **program.environment)
+        assert done.stdout.startswith("board mine: XRP is hidden")
+
+
 def test_what_is_up_says_where(tmp_path: Path, redis_url: str) -> None:
     """Fails when the demo's address is that of the settings, which here is any port, or stands there too early."""
     with Program(tmp_path, "demo", server__host="::1", server__port="0", admin__port="0") as program:

@@ -60,7 +60,7 @@ def find(settings: Settings) -> Place | None:
     for instead in ("", DEMO, REPLAY):
         url = embedded.running(folder / instead)
         if url is not None and _answers(url):
-            shown = sim.boards() if instead == DEMO else boards(settings)
+            shown = sim.boards(settings) if instead == DEMO else boards(settings)
             return Place(url, shown, str(folder / instead), instead)
     return None
 

@@ -13,8 +13,9 @@ from ticker import __version__, money, program
 from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.model import Tick
-from ticker.settings import Settings, boards
+from ticker.settings import PREFIX, Settings, boards, exchanges_of, sourceless
 from ticker.start import again, config_option, settings_of, stay
+from ticker.tables import idle
 from ticker.tools import playback
 from ticker.tools.commands import COMMANDS
 
@@ -97,8 +98,11 @@ def serve(context: click.Context, workers: int, worker: int | None, config: str 
 def _with_own_port(settings: Settings, worker: int) -> Settings:
     """The settings of one worker of several: an admin port of its own."""
     port = settings.admin.port + worker
-    if not settings.server.port or not settings.admin.port or port > HIGHEST_PORT:
-        raise UsageError(f"--workers needs a server.port, and an admin.port for each from {settings.admin.port} on")
+    ours = range(settings.admin.port, port + 1)
+    if not settings.server.port or not settings.admin.port or port > HIGHEST_PORT or settings.server.port in ours:
+        raise UsageError(
+            f"--workers needs a server.port, and another admin.port for each from {settings.admin.port} on"
+        )
     return msgspec.structs.replace(settings, admin=msgspec.structs.replace(settings.admin, port=port))
 
 
@@ -109,6 +113,10 @@ def check(context: click.Context, config: str | None) -> None:
     """Validate the configuration without touching the network."""
     settings = settings_of(context, config)
     shown = boards(settings)
+    for name, sentence in sourceless(shown, exchanges_of(settings, shown)).items():
+        raise UsageError(f"{sentence}; enable one, or add others to boards.{name}.sources")
+    for variable in idle(os.environ, PREFIX):
+        click.echo(f"{variable} sets nothing: it is {PREFIX}SECTION__KEY, with two underscores between them")
     click.echo(f"configuration is fine: boards {', '.join(shown)}")
 
 

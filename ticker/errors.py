@@ -9,6 +9,11 @@ A message names the thing and what to do about it, in one line, without a traceb
 """
 
 import errno
+import re
+from typing import Final
+
+ATTEMPT: Final = re.compile(r"\A.*error while attempting to bind on address .*\): | \(while attempting.*\Z")
+"""Python's own words around the system's."""
 
 
 class TickerError(Exception):
@@ -36,7 +41,8 @@ def cannot_listen(error: OSError, section: str, host: str, port: int) -> StartEr
     if error.errno == errno.EADDRINUSE:
         remedy = f"{section}.port (TICKER_{section.upper()}__PORT)"
         return StartError(f"{where} is in use; stop what listens there, or set {remedy}")
-    return StartError(f"cannot listen on {where}: {error.strerror}; set {section}.host and {section}.port")
+    why = ATTEMPT.sub("", error.strerror or "").lower()
+    return StartError(f"cannot listen on {where}: {why}; set {section}.host and {section}.port")
 
 
 def innermost(error: BaseException) -> BaseException:

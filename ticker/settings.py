@@ -18,7 +18,7 @@ from ticker.errors import UsageError
 from ticker.exchanges import EXCHANGES, Exchange
 from ticker.model import LANGUAGES, SYMBOL, Board
 from ticker.names import name
-from ticker.store import sentinel
+from ticker.store import connection
 from ticker.tables import check_names, convert, nearest, overlay, read
 
 PREFIX: Final = "TICKER_"
@@ -140,8 +140,8 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
             convert(values, kind, f"{section}.{entry}.")
     settings: Settings = convert(table, Settings, "")
     _check_networks(settings.server.trusted_proxies)
-    if settings.redis.url.startswith(sentinel.SCHEME):
-        sentinel.read(settings.redis.url)
+    _check_ports(settings.server, settings.admin)
+    connection.check(settings.redis.url)
     boards(settings)
     proxy = settings.network.proxy
     if proxy is None:
@@ -175,6 +175,12 @@ def _check_networks(networks: list[str]) -> None:
             ) from None
 
 
+def _check_ports(server: Server, admin: Admin) -> None:
+    shared = server.host == admin.host or {server.host, admin.host} & {"0.0.0.0", "::", ""}  # noqa: S104 - compared
+    if admin.port and admin.port == server.port and shared:
+        raise UsageError(f"admin.port is {admin.port}, which is server.port too; give each its own")
+
+
 def boards(settings: Settings) -> dict[str, Board]:
     """The boards, complete with titles and names, in the configured order; `krw` when none is configured."""
     return {name_: _board(name_, board) for name_, board in (settings.boards or {"krw": BUILT_IN["krw"]}).items()}
@@ -195,6 +201,15 @@ def exchanges_of(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Ex
     }
 
 
+def sourceless(shown: Mapping[str, Board], used: Mapping[str, Exchange]) -> dict[str, str]:
+    """Boards all of whose sources are disabled, each in a sentence."""
+    return {
+        name: f"board {name} has no source: all of {', '.join(board.sources)} are disabled"
+        for name, board in shown.items()
+        if not any(source in used for source in board.sources)
+    }
+
+
 def _board(board_name: str, board: BoardSettings) -> Board:
     where = f"boards.{board_name}"
     if not BOARD_NAME.fullmatch(board_name):
@@ -210,6 +225,8 @@ def _board(board_name: str, board: BoardSettings) -> Board:
     for key, source in [("sources", s) for s in board.sources] + [("premium", s) for s in board.premium]:
         if source not in EXCHANGES:
             raise UsageError(f"{where}.{key}: there is no exchange {source!r}{nearest(source, EXCHANGES)}")
+        if key == "sources" and board.quote not in (quotes := EXCHANGES[source].quotes):
+            raise UsageError(f"{where}.sources: {source} has no prices in {board.quote}, but in {', '.join(quotes)}")
     named = {symbol.upper(): text for symbol, text in board.names.items()}  # a variable's name is read in lower case
     for symbol in named.keys() - set(board.symbols):
         raise UsageError(f"{where}.names: {symbol} is not among the board's symbols{nearest(symbol, board.symbols)}")

@@ -28,13 +28,29 @@ WANTED: Final = {
 """Of keys whose type alone does not tell what may stand there."""
 
 
+KINDS: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "array": 'a list such as ["a", "b"]',
+    "object": 'a table such as {"key": "value"}',
+    "null": "nothing",
+}
+"""What msgspec calls them, and what people do; lists and tables as JSON, in which the environment has them."""
+BOUNDS: Final = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
+EXPECTED: Final = re.compile(r"Expected `([^`]+)`( of length)?(?: ([<>]=?) ([\d.]+))?")
+
+
 def read(path: Path) -> dict[str, Any]:
     """A TOML file; UsageError where it is none."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; name another by --config or TICKER_CONFIG") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: it is not text in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from None
 
 
@@ -53,6 +69,12 @@ def overlay(table: dict[str, Any], environment: Mapping[str, str], prefix: str) 
             if not isinstance(place, dict):
                 raise UsageError(f"{variable}: {part} is not a section")
         place[key] = _literal(value)
+
+
+def idle(environment: Mapping[str, str], prefix: str) -> list[str]:
+    """Variables that look like settings and are none: an orchestrator makes such for a service of our name."""
+    known = f"{prefix}CONFIG"
+    return [name for name in environment if name.startswith(prefix) and "__" not in name and name != known]
 
 
 def _secret(variable: str, path: str) -> str:
@@ -80,7 +102,7 @@ def convert(values: Any, kind: Any, where: str) -> Any:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(where + _sentence(str(error))) from None
+        raise UsageError(_sentence(str(error), where)) from None
 
 
 def check_names(table: Mapping[str, Any], kind: type[Struct], where: str = "") -> None:
@@ -108,13 +130,24 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {names[close[0]]}?" if close else f"; known are {', '.join(names.values())}"
 
 
-def _sentence(message: str) -> str:
-    """msgspec's "Expected … - at `$.server.port`" as "server.port: expected …"."""
+def _sentence(message: str, within: str) -> str:
+    """msgspec's "Expected `int` <= 9 - at `$.server.port`" as "server.port: it must be a whole number, at most 9"."""
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", message):
-        return f"{missing[1]}: it must be set"
-    what, _, where = message.rpartition(" - at `$.")
-    where = re.sub(r"\[\.\.\.\]", "", where.rstrip("`")).lstrip(".")
-    key = where.partition("[")[0]
+        return f"{within}{missing[1]}: it must be set"
+    what, _, where = message.partition(" - at `$")
+    place = (within.rstrip(".") + where.rstrip("`").replace("[...]", "")).lstrip(".")
+    key = place.partition("[")[0]
     if wanted := WANTED.get(key.rpartition(".")[2]):
-        return f"{key}: it is {wanted}"
-    return f"{where}: {what[:1].lower()}{what[1:]}" if what else message
+        return f"{key}: it must be {wanted}"
+    return f"{place}: {_plainly(what)}"
+
+
+def _plainly(what: str) -> str:
+    """What msgspec expects, in other words."""
+    found = EXPECTED.match(what)
+    if found is None:
+        return what[:1].lower() + what[1:]
+    kind = " or ".join(KINDS.get(kind, kind) for kind in found[1].split(" | "))
+    entries = " entries" if found[2] else ""
+    bound = f", {BOUNDS[found[3]]} {found[4].removesuffix('.0')}{entries}" if found[3] else ""
+    return f"it must be {kind}{bound}"

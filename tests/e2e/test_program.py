@@ -240,7 +240,9 @@ def test_an_address_that_is_not_ours_is_one_line_and_exit_1(tmp_path: Path, sect
     failed = ticker("demo", **ports, **{f"TICKER_{section.upper()}__HOST": "192.0.2.1"})
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].startswith("ticker: cannot listen on 192.0.2.1:")
-    assert failed.stderr.splitlines()[-1].endswith(f"set {section}.host and {section}.port")
+    assert failed.stderr.splitlines()[-1].endswith(
+        f": cannot assign requested address; set {section}.host and {section}.port"
+    )
     assert "Traceback" not in failed.stderr
 
 
@@ -251,7 +253,7 @@ def test_an_address_that_is_not_ours_is_one_line_and_exit_1(tmp_path: Path, sect
         (("collect",), {}, "collect and serve need redis.url"),
         (("check",), {"TICKER_REDIS__URL": "redis+sentinel://h:1,h:2"}, "redis.url: a Sentinel address is"),
         (("check",), {"TICKER_SERVER__PROT": "1"}, "unknown setting server.prot; did you mean port?"),
-        (("check",), {"TICKER_SERVER__PORT": "99999"}, "server.port: expected `int` <= 65535"),
+        (("check",), {"TICKER_SERVER__PORT": "99999"}, "server.port: it must be a whole number, at most 65535"),
         (("check", "--config", "/nowhere.toml"), {}, "/nowhere.toml: No such file"),
         (("replay", "/nowhere.jsonl", "--json"), {}, "/nowhere.jsonl: No such file"),
         (("replay", "/nowhere.jsonl"), {}, "/nowhere.jsonl: No such file"),
@@ -278,6 +280,20 @@ def test_a_demo_shows_the_boards_of_the_configuration_too_and_says_that_they_are
         assert "모의 시세" in program.get("/embed/mine").decode()
         done = ticker("board", "mine", "hide", "XRP", **program.environment)
         assert done.stdout.startswith("board mine: XRP is hidden")
+
+
+def test_check_says_what_will_bring_no_price_and_which_variables_set_nothing() -> None:
+    off = {f"TICKER_EXCHANGES__{name}__ENABLED": "false" for name in ("UPBIT", "BITHUMB")}
+    board = {"TICKER_BOARDS__KRW__SOURCES": '["upbit", "bithumb"]'}
+    done = ticker("check", **off, **board)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ticker: board krw has no source: all of upbit, bithumb are disabled; enable one")
+    done = ticker("check", TICKER_SERVER_PORT="8081", **board)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "TICKER_SERVER_PORT sets nothing: it is TICKER_SECTION__KEY, with two underscores between them",
+        "configuration is fine: boards krw",
+    ]
 
 
 def test_what_is_up_says_where(tmp_path: Path, redis_url: str) -> None:

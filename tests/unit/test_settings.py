@@ -78,18 +78,21 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     [
         ("[server]\nprot = 1\n", "unknown setting server.prot; did you mean port?"),
         ("[sever]\nport = 1\n", "unknown setting sever; did you mean server?"),
-        ("[server]\nport = 70000\n", "server.port: expected `int` <= 65535"),
-        ("[server]\nport = 'many'\n", "server.port: expected `int`, got `str`"),
-        ("[redis]\nurl = 'http://x'\n", "redis.url: it is redis://host:6379/0, or begins with rediss://"),
+        ("[server]\nport = 70000\n", "server.port: it must be a whole number, at most 65535"),
+        ("[server]\nport = 'many'\n", "server.port: it must be a whole number"),
+        ("[redis]\nurl = 'http://x'\n", "redis.url: it must be redis://host:6379/0, or begins with rediss://"),
         ("[exchanges.upbitt]\nenabled = false\n", "unknown exchange exchanges.upbitt; did you mean upbit?"),
-        ("[exchanges.upbit]\nws_url = 'http://x'\n", "exchanges.upbit.ws_url: it is an address that begins with ws://"),
+        (
+            "[exchanges.upbit]\nws_url = 'http://x'\n",
+            "exchanges.upbit.ws_url: it must be an address that begins with ws://",
+        ),
         (
             "[server]\npublic_url = 'a.example'\n",
-            "server.public_url: it is an address such as https://quotes.example.com",
+            "server.public_url: it must be an address such as https://quotes.example.com",
         ),
-        ("[server]\nallowed_origins = ['a.example']\n", "server.allowed_origins: it is a list of origins such as"),
-        ("[log]\nlevel = 'loud'\n", "log.level: it is debug, info, warning or error"),
-        ("[boards.krw]\npercent_digits = 5\n", 'boards.krw.percent_digits: it is 0, 1, 2 or "trim"'),
+        ("[server]\nallowed_origins = ['a.example']\n", "server.allowed_origins: it must be a list of origins such as"),
+        ("[log]\nlevel = 'loud'\n", "log.level: it must be debug, info, warning or error"),
+        ("[boards.krw]\npercent_digits = 5\n", 'boards.krw.percent_digits: it must be 0, 1, 2 or "trim"'),
         ("[boards.a]\nquote='KRW'\nsymbols=['btc']\nsources=['upbit']\n", "did you mean BTC?"),
         ("[boards.a]\nquote='KRW'\nsymbols=['BTC','BTC']\nsources=['upbit']\n", "BTC stands there twice"),
         ("[boards.a]\nquote='KRW'\nsymbols=['BTC']\nsources=['upbut']\n", "no exchange 'upbut'; did you mean upbit?"),
@@ -102,9 +105,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[server]\ntrusted_proxies=['10.0.0.0/33']\n", "server.trusted_proxies: '10.0.0.0/33' is not an address or"),
         (
             "[server]\nframe_ancestors=['a.example; x *']\n",
-            "server.frame_ancestors: it is a list with one page an entry",
+            "server.frame_ancestors: it must be a list with one page an entry",
         ),
-        ("server = 1\n", "server: expected `object`, got `int`"),
+        ("server = 1\n", "server: it must be a table"),
         ("boards = ['krw', 'usd']\n", "boards: it is a table, such as [boards] with"),
         ("[[boards]]\nname = 'krw'\n", "boards: it is a table"),
         ("boards = 'krw'\n", "boards: it is a table"),
@@ -114,6 +117,22 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
             "boards.krw.names: BTD is not among the board's symbols; did you mean BTC?",
         ),
         ("[server\n", "ticker.toml"),
+        ("[server]\nslow_after_s = 0\n", "server.slow_after_s: it must be a number, above 0"),
+        (
+            "[boards.krw]\nsources = []\n",
+            'boards.krw.sources: it must be a list such as ["a", "b"], at least 1 entries',
+        ),
+        ("[boards.krw]\nsymbols = [1]\n", "boards.krw.symbols[0]: it must be text"),
+        ("[exchanges.upbit]\nenabled = 'no way'\n", "exchanges.upbit.enabled: it must be true or false"),
+        (
+            "[boards.krw]\nsources = ['upbit', 'kraken']\n",
+            "boards.krw.sources: kraken has no prices in KRW, but in USD",
+        ),
+        ("[admin]\nport = 8080\n", "admin.port is 8080, which is server.port too; give each its own"),
+        (
+            "[redis]\nurl = 'redis://u:p@host:port/0'\n",
+            "redis.url cannot be read; one looks like redis://user:password@",
+        ),
     ],
 )
 def test_a_bad_setting_is_one_line_naming_it(tmp_path: Path, text: str, sentence: str) -> None:
@@ -121,6 +140,23 @@ def test_a_bad_setting_is_one_line_naming_it(tmp_path: Path, text: str, sentence
         load(written(tmp_path, text), {})
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_that_is_no_json_is_said_to_be_none() -> None:
+    with pytest.raises(UsageError, match=r'^boards.usd: it must be a table such as {"key": "value"}$'):
+        load(None, {"TICKER_BOARDS__USD": "{"})
+
+
+def test_a_file_of_other_letters_is_one_line_naming_it(tmp_path: Path) -> None:
+    (tmp_path / "ticker.toml").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"ticker.toml: it is not text in UTF-8$"):
+        load(str(tmp_path / "ticker.toml"), {})
+
+
+def test_two_ports_may_be_one_number_at_two_addresses() -> None:
+    load(None, {"TICKER_ADMIN__PORT": "8080", "TICKER_SERVER__HOST": "10.0.0.1"})
+    with pytest.raises(UsageError, match=r"server\.port too"):
+        load(None, {"TICKER_ADMIN__PORT": "8080", "TICKER_SERVER__HOST": "::"})
 
 
 @pytest.mark.parametrize(

@@ -235,4 +235,7 @@ class Collector:
         """Without any network there is still something to see."""
         await asyncio.sleep(HINT_AFTER_S)
         if not any(what == "opened" for _, what in self.counts):
-            log.warning("no exchange can be reached yet; `ticker demo` shows the board without a network")
+            log.warning(
+                "no exchange can be reached yet: `ticker doctor` says why (a firewall, or network.proxy is needed);"
+                " `ticker demo` shows the board without a network"
+            )

@@ -50,6 +50,12 @@ class Deadline(Retry):
             raise RedisTimeoutError(f"no answer within {self._seconds:g} s") from None
 
 
+def check(url: str) -> None:
+    """Raise UsageError where an address cannot be one; an empty one is none."""
+    if url:
+        client(url)
+
+
 def client(url: str, *, subscriber: bool = False) -> Redis:
     """A client for commands, or for a subscription, whose reads wait as long as their caller says."""
     retry = Retry(NoBackoff(), 0) if subscriber else Deadline(TIMEOUT_S)

@@ -23,7 +23,7 @@ from ticker.reach import host_of
 from ticker.report import Report
 from ticker.serve import descriptors
 from ticker.serve.address import local_url
-from ticker.settings import Server, Settings, boards, exchanges_of
+from ticker.settings import Server, Settings, boards, exchanges_of, sourceless
 from ticker.store import FAILURES, Inspector, embedded, why
 from ticker.tools import place
 from ticker.tools.place import Place
@@ -91,10 +91,8 @@ def configuration(shown: Mapping[str, Board], used: Mapping[str, Exchange]) -> l
     """The boards, and whether each has a source left."""
     said = ", ".join(f"{name} ({len(board.symbols)} symbols in {board.quote})" for name, board in shown.items())
     found = [Finding("ok", "configuration", f"boards {said}; exchanges {', '.join(used) or 'none'}")]
-    for name, board in shown.items():
-        if not any(source in used for source in board.sources):
-            text = f"board {name} has no source: all of {', '.join(board.sources)} are disabled"
-            found.append(Finding("fail", "configuration", text, f"enable one, or add others to boards.{name}.sources"))
+    for name, text in sourceless(shown, used).items():
+        found.append(Finding("fail", "configuration", text, f"enable one, or add others to boards.{name}.sources"))
     return found
 
 

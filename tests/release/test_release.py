@@ -91,6 +91,19 @@ def test_the_wheel_runs_in_a_clean_environment_without_a_compiler(version: str, 
         assert program.get(f"/{released.name}") == released.read_bytes()
 
 
+def test_the_installation_that_the_page_describes_brings_a_program_that_works(tmp_path: Path) -> None:
+    """All but what only systemd can do; the unit itself is looked at elsewhere."""
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    block = re.findall(r"```sh\n(.*?)```", page.partition("## Installing")[2], re.DOTALL)[0]
+    lines = [line for line in block.splitlines() if not line.startswith("systemctl")]
+    here = "\n".join(lines).replace("/opt/ticker", str(tmp_path / "opt")).replace("/etc/", f"{tmp_path}/etc/")
+    subprocess.run(["sh", "-euc", here], cwd=ROOT, check=True, capture_output=True)
+    unit = (tmp_path / "etc/systemd/system/ticker.service").read_text(encoding="utf-8")
+    assert "ExecStart=/opt/ticker/bin/ticker run\n" in unit
+    done = subprocess.run([tmp_path / "opt/bin/ticker", "check"], cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout == b"configuration is fine: boards krw\n"
+
+
 def interpreter(version: str) -> str | None:
     """A Python of this version that starts: pyenv's names stand there for versions that are not installed, too."""
     roots = [os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))]

@@ -53,6 +53,16 @@ def test_all_is_well() -> None:
     assert answer["redis"] == {"state": "ok", "lag_ms": 2}
 
 
+def test_a_server_that_never_heard_of_exchanges_claims_nothing_of_them() -> None:
+    """Seen failing with five exchanges in trouble and nothing that ever happened, as what was last known."""
+    answer = tell(BoardState(), msgspec.structs.replace(FINE, report=Report(), reachable=False, heartbeat_age_ms=None))
+    assert (answer["exchanges"], answer["redis"]["state"]) == ([], "unreachable")
+    written = page(answer, {"krw": BOARD}, "en")
+    assert "nothing is known of the exchanges yet" in written
+    assert "last known" not in written
+    assert "What happened lately" not in written
+
+
 def test_what_an_editor_hides_is_not_counted() -> None:
     answer = tell(board(hidden=frozenset({"ETH", "XRP"})))
     assert answer["boards"][0]["rows"]["live"] == 1

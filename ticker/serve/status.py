@@ -49,7 +49,7 @@ def told_stale(source: SourceReport) -> SourceReport:
 def told(boards: Mapping[str, Board], states: Mapping[str, BoardState], known: Known) -> dict[str, Any]:
     """The answer as it goes out."""
     shown = [_board(board, states.get(name, BoardState())) for name, board in boards.items()]
-    exchanges = _exchanges(_names(boards.values()), known.sources)
+    exchanges = _exchanges(_names(boards.values()), known.sources) if known.sources or known.reachable else []
     held = [_held(hold) for hold in known.holds if hold.released_ts is None]
     return {
         "v": 1,

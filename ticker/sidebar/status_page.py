@@ -71,12 +71,12 @@ def page(told: Mapping[str, Any], boards: Mapping[str, Board], lang: Language, *
     )
     top = f"<h1>{words.title}</h1>{_verdict(at)}{_when(at, refreshing)}{_simulated(at)}"
     sections = (
-        _section(words.boards, _boards(at)),
         _section(words.exchanges, _exchanges(at)),
         _section(words.held, _held(at)),
         _section(words.incidents, _incidents(at)),
         *(_section(words.premium, _premium(at, premium)) for premium in told["premium"]),
     )
+    sections = (_section(words.boards, _boards(at)), *(() if _unknown(told) else sections))
     return f"{head}<body><header>{top}</header><main>{''.join(sections)}</main>{_footer(at)}</body></html>"
 
 
@@ -97,13 +97,18 @@ def _causes(at: _Page) -> Iterable[str]:
     if told["collector"]["state"] == "silent":
         yield causes["silent"]
     if told["redis"]["state"] == "unreachable":
-        yield causes["unreachable"]
+        yield causes["unknown" if _unknown(told) else "unreachable"]
     if odd := [at.source(one["source"]) for one in told["exchanges"] if one["state"] != "live"]:
         yield causes["exchanges"].format(", ".join(odd))
     if told["held"]:
         yield causes["held"].format(len(told["held"]))
     if late := sum(board["rows"]["stale"] for board in told["boards"]):
         yield causes["stale"].format(late)
+
+
+def _unknown(told: Mapping[str, Any]) -> bool:
+    """Whether this server has never heard of the collector, and cannot ask."""
+    return told["redis"]["state"] == "unreachable" and not told["exchanges"]
 
 
 def _when(at: _Page, refreshing: bool) -> str:

@@ -63,6 +63,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
         causes={
             "frozen": "편집자가 고정한 시세판: {}.",
             "silent": "수집기가 응답하지 않습니다.",
+            "unknown": "저장소(Redis)에 연결되지 않아 거래소의 상태를 아직 알 수 없습니다.",
             "unreachable": "저장소(Redis)에 연결되지 않아 아래 내용은 마지막으로 확인한 것입니다.",
             "exchanges": "연결이 원활하지 않은 거래소: {}.",
             "held": "확인 중인 가격이 {}건 있습니다.",
@@ -133,6 +134,7 @@ STATUS_WORDS: Final[dict[Language, StatusWords]] = {
         causes={
             "frozen": "Frozen by an editor: {}.",
             "silent": "The collector does not answer.",
+            "unknown": "The store (Redis) cannot be reached, and nothing is known of the exchanges yet.",
             "unreachable": "The store (Redis) cannot be reached; what follows is what was last known.",
             "exchanges": "Exchanges with connection trouble: {}.",
             "held": "Prices being checked: {}.",

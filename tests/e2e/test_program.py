@@ -254,6 +254,11 @@ def test_an_address_that_is_not_ours_is_one_line_and_exit_1(tmp_path: Path, sect
         (("check",), {"TICKER_REDIS__URL": "redis+sentinel://h:1,h:2"}, "redis.url: a Sentinel address is"),
         (("check",), {"TICKER_SERVER__PROT": "1"}, "unknown setting server.prot; did you mean port?"),
         (("check",), {"TICKER_SERVER__PORT": "99999"}, "server.port: it must be a whole number, at most 65535"),
+        (
+            ("serve", "--workers", "2"),
+            {"TICKER_SERVER__PORT": "9101", "TICKER_REDIS__URL": "redis://127.0.0.1:1"},
+            "--workers needs a server.port, and another admin.port for each from 9100 on",
+        ),
         (("check", "--config", "/nowhere.toml"), {}, "/nowhere.toml: No such file"),
         (("replay", "/nowhere.jsonl", "--json"), {}, "/nowhere.jsonl: No such file"),
         (("replay", "/nowhere.jsonl"), {}, "/nowhere.jsonl: No such file"),

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
@@ -66,7 +67,8 @@ static void stamp(const uint8_t *data, size_t length, double at) {
     const uint8_t *found = memmem(from, end - from, "\"ts\":", 5);
     if (!found || found + 25 >= end || samples >= room) return;
     uint64_t told = strtoull((const char *)found + 5, NULL, 10);
-    latency[samples++] = told > 10000000000000ull ? at - told / 1e9 : wall() - told / 1e3;
+    double since = at - told / 1e9; /* told in ns of the machine's own clock, else in ms of the calendar's */
+    latency[samples++] = fabs(since) < 60 ? since : wall() - told / 1e3;
 }
 
 /* Walk the frames of one read; payloads are skipped, not kept. */

@@ -62,11 +62,11 @@ class Reload:
             log.info("SIGHUP: the configuration has been read again: %s", self._news(settings))
 
     def _news(self, settings: Settings) -> str:
-        """What is in force from now on, and what is not."""
+        """What differs, whichever process it is for, and what is not in force."""
         taken = [name for name in changed(self._last, settings) if not waits(name)]
         waiting = [name for name in changed(self._started, settings) if waits(name)]
         self._last = settings
-        news = f"{', '.join(taken) or 'nothing'} changed"
+        news = f"{', '.join(taken)} changed, each process takes its part" if taken else "nothing changed"
         return f"{news}; {', '.join(waiting)} must wait for a restart" if waiting else news
 
     def _hear(self) -> None:

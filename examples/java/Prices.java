@@ -107,7 +107,9 @@ public class Prices {
             if (answer.statusCode() != 200) {
                 pause = 1000 * answer.headers().firstValueAsLong("Retry-After").orElse(0);
                 refused = answer.statusCode() < 500 && answer.statusCode() != 429;
-                throw new IOException("HTTP " + answer.statusCode() + " " + fields(lines.readLine()).get("message"));
+                String said = lines.readLine(); // a proxy says nothing, or something else than a server
+                String why = fields(said == null ? "" : said).get("message");
+                throw new IOException("HTTP " + answer.statusCode() + (why == null ? "" : " " + why));
             }
             do {
                 snapshot = message();

@@ -27,7 +27,7 @@ function follow(server, board, symbols, listener, ended) {
 
   /** Why the socket did not open, which it does not tell: the same question by HTTP does. */
   async function refusal() {
-    const answer = await fetch(address('snapshot'));
+    const answer = await fetch(address('snapshot'), { signal: AbortSignal.timeout(10_000) });
     if (answer.ok) return { why: 'no websocket can be opened' };
     const { error } = await answer.json().catch(() => ({}));
     return { why: error?.message ?? `HTTP ${answer.status}`, final: answer.status === 400 || answer.status === 404 };

@@ -2,11 +2,13 @@
 whoever is refused, or finds nobody there, says so."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -91,6 +93,46 @@ async def test_an_example_says_that_nobody_listens(name: str) -> None:
     """Seen failing with JavaScript, which said nothing and never dialled again, and Java, which said `null`."""
     port = free_port()
     await says(SPEAKING[name], str(port), f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(
+    ("status", "body"), [("503 Service Unavailable", ""), ("502 Bad Gateway", "<html>\r\n502 Bad Gateway\r\n</html>")]
+)
+async def test_java_tells_a_refusal_without_the_servers_words_by_its_number(status: str, body: str) -> None:
+    """Seen failing with a NullPointerException that ended it, and with `HTTP 502 null`."""
+    async with proxy(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}") as url:
+        await says(PROGRAMS["java"], f"/v1/events/krw: HTTP {status[:3]}\n", url)
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.asyncio(loop_scope="session")
+async def test_javascript_dials_again_though_nobody_tells_why_it_was_refused() -> None:
+    """Seen failing with a question that was waited for without end, and no dial after it."""
+    async with proxy("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", silent="/v1/snapshot/") as url:
+        await says(PROGRAMS["javascript"], "; again in", url)
+
+
+@contextlib.asynccontextmanager
+async def proxy(answer: str, *, silent: str = "nowhere") -> AsyncIterator[str]:
+    """The URL of one that says this to everybody, and nothing to whoever asks for a path with `silent` in it."""
+    writers = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if silent.encode() not in head:
+            writer.write(answer.encode())
+            writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1")
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
 
 
 @pytest.mark.asyncio(loop_scope="session")

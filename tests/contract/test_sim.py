@@ -19,6 +19,7 @@ from ticker.exchanges import Exchange
 from ticker.exchanges.exchange import read
 from ticker.history import ref_minute
 from ticker.model import DAY, MINUTE, Tick
+from ticker.settings import BoardSettings, Settings
 from ticker.sim.quotation import KST
 from ticker.sim.venue import Venue
 from ticker.sim.world import ARTICLE, KEPT, Coin
@@ -51,6 +52,12 @@ async def told(socket: ClientConnection) -> dict[str, Any]:
 
 
 both = pytest.mark.parametrize("name", ["upbit", "bithumb"])
+
+
+def test_a_configured_board_is_shown_where_the_demos_own_of_that_name_would_be() -> None:
+    own = {name: BoardSettings("KRW", ["BTC"], ["upbit"]) for name in ("mine", "krw")}
+    shown = sim.boards(Settings(boards=own))
+    assert {name: len(board.symbols) for name, board in shown.items()} == {"article": len(ARTICLE), "krw": 1, "mine": 1}
 
 
 # -- the world --------------------------------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ sources = ["bithumb", "upbit"]
 names = {BTC = "금"}
 """
 NEWS = (
-    "server.allowed_origins, boards.krw, boards.old, boards.new changed; server.stale_after_s must wait for a restart"
+    "server.allowed_origins, boards.krw, boards.old, boards.new changed, each process takes its part; "
+    "server.stale_after_s must wait for a restart"
 )
 BAD = AFTER.replace("quote", "qoute", 1)
 WORSE = 'boards = ["krw"]'

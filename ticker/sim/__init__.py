@@ -34,7 +34,7 @@ def venues(world: World, clock: Callable[[], Instant]) -> list[Venue]:
 
 
 def boards(settings: Settings | None = None) -> dict[str, Board]:
-    """The boards of the demo: the article's sidebar first, then `krw`, then those of the configuration."""
+    """The boards of the demo: the article's sidebar first, then `krw`, then the configured ones, which win by name."""
     article = _board("article", tuple(ARTICLE), ("bithumb",), "trim")
     own = configured(settings) if settings and settings.boards else {}
     simulated = {name: msgspec.structs.replace(board, simulated=True) for name, board in own.items()}

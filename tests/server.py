@@ -39,7 +39,7 @@ def first_rows() -> dict[str, Row]:
 
 
 class Files:
-    """What Redis would answer."""
+    """What Redis would answer; `broken`: what is raised instead."""
 
     def __init__(self) -> None:
         self.broken: Exception | None = None

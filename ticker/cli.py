@@ -13,7 +13,7 @@ from ticker import __version__, money, program
 from ticker.errors import StartError, UsageError
 from ticker.exchanges import EXCHANGES
 from ticker.model import Tick
-from ticker.settings import PREFIX, Settings, boards, exchanges_of, sourceless
+from ticker.settings import PREFIX, Settings, boards, exchanges_of, require_two_ports, sourceless
 from ticker.start import again, config_option, settings_of, stay
 from ticker.tables import idle
 from ticker.tools import playback
@@ -40,7 +40,7 @@ def cli(context: click.Context, config: str | None) -> None:
 @click.pass_context
 def run(context: click.Context, config: str | None) -> None:
     """Collectors and server in one process, live exchanges."""
-    stay(program.run(settings_of(context, config), again(context, config)))
+    stay(program.run(_open_settings(context, config), again(context, config)))
 
 
 @cli.command(epilog="Example: ticker demo --frozen")
@@ -55,7 +55,7 @@ def demo(context: click.Context, config: str | None, frozen: bool, drilled: bool
 
     Boards `article` and `krw`, then those of the configuration.
     """
-    stay(program.demo(settings_of(context, config), frozen=frozen, drilled=drilled))
+    stay(program.demo(_open_settings(context, config), frozen=frozen, drilled=drilled))
 
 
 @cli.command(epilog="Example: TICKER_REDIS__URL=redis://10.0.0.5 ticker collect")
@@ -80,7 +80,7 @@ def collect(context: click.Context, config: str | None) -> None:
 @click.pass_context
 def serve(context: click.Context, workers: int, worker: int | None, config: str | None) -> None:
     """Only server nodes; needs redis.url."""
-    settings = settings_of(context, config, "" if worker is None else str(worker))
+    settings = _open_settings(context, config, "" if worker is None else str(worker))
     read = again(context, config)
     if worker is not None:
         stay(program.serve(_with_own_port(settings, worker), read, worker=True))
@@ -93,6 +93,13 @@ def serve(context: click.Context, workers: int, worker: int | None, config: str 
         context.exit(
             stay(program.serve_together(settings, read, [[*command, str(number)] for number in range(workers)]))
         )
+
+
+def _open_settings(context: click.Context, config: str | None, worker: str = "") -> Settings:
+    """The settings of a command that opens both ports."""
+    settings = settings_of(context, config, worker)
+    require_two_ports(settings)
+    return settings
 
 
 def _with_own_port(settings: Settings, worker: int) -> Settings:
@@ -111,10 +118,10 @@ def _with_own_port(settings: Settings, worker: int) -> Settings:
 @click.pass_context
 def check(context: click.Context, config: str | None) -> None:
     """Validate the configuration without touching the network."""
-    settings = settings_of(context, config)
+    settings = _open_settings(context, config)
     shown = boards(settings)
-    for name, sentence in sourceless(shown, exchanges_of(settings, shown)).items():
-        raise UsageError(f"{sentence}; enable one, or add others to boards.{name}.sources")
+    for sentence in sourceless(shown, exchanges_of(settings, shown)).values():
+        click.echo(f"{sentence}: its rows stay as they are")
     for variable in idle(os.environ, PREFIX):
         click.echo(f"{variable} sets nothing: it is {PREFIX}SECTION__KEY, with two underscores between them")
     click.echo(f"configuration is fine: boards {', '.join(shown)}")

@@ -27,8 +27,8 @@ class Judge:
 
     def restore(self, holds: Iterable[Held]) -> None:
         """Take over the last collector's record; what it still held, it holds no more: it is held anew, or is not."""
-        own = {(hold.ts, hold.source, hold.symbol, hold.quote) for hold in self.holds}
-        others = [h for h in holds if h.released_ts is not None and (h.ts, h.source, h.symbol, h.quote) not in own]
+        own = {(hold.ts, hold.source, hold.symbol) for hold in self.holds}
+        others = [h for h in holds if h.released_ts is not None and (h.ts, h.source, h.symbol) not in own]
         newest_first = sorted([*self.holds, *others], key=lambda hold: -hold.ts)[:MOST_HOLDS]
         self.holds = deque(newest_first, MOST_HOLDS)
         self.changed = True

@@ -140,7 +140,6 @@ def load(path: str | None = None, environment: Mapping[str, str] = os.environ) -
             convert(values, kind, f"{section}.{entry}.")
     settings: Settings = convert(table, Settings, "")
     _check_networks(settings.server.trusted_proxies)
-    _check_ports(settings.server, settings.admin)
     connection.check(settings.redis.url)
     boards(settings)
     proxy = settings.network.proxy
@@ -175,12 +174,6 @@ def _check_networks(networks: list[str]) -> None:
             ) from None
 
 
-def _check_ports(server: Server, admin: Admin) -> None:
-    shared = server.host == admin.host or {server.host, admin.host} & {"0.0.0.0", "::", ""}  # noqa: S104 - compared
-    if admin.port and admin.port == server.port and shared:
-        raise UsageError(f"admin.port is {admin.port}, which is server.port too; give each its own")
-
-
 def boards(settings: Settings) -> dict[str, Board]:
     """The boards, complete with titles and names, in the configured order; `krw` when none is configured."""
     return {name_: _board(name_, board) for name_, board in (settings.boards or {"krw": BUILT_IN["krw"]}).items()}
@@ -199,6 +192,14 @@ def exchanges_of(settings: Settings, shown: Mapping[str, Board]) -> dict[str, Ex
         for name, said in own.items()
         if said.enabled
     }
+
+
+def require_two_ports(settings: Settings) -> None:
+    """UsageError where the public port and the operator's are one and the same."""
+    server, admin = settings.server, settings.admin
+    shared = server.host == admin.host or {server.host, admin.host} & {"0.0.0.0", "::", ""}  # noqa: S104 - compared
+    if admin.port and admin.port == server.port and shared:
+        raise UsageError(f"admin.port is {admin.port}, which is server.port too; give each its own")
 
 
 def sourceless(shown: Mapping[str, Board], used: Mapping[str, Exchange]) -> dict[str, str]:
@@ -225,8 +226,6 @@ def _board(board_name: str, board: BoardSettings) -> Board:
     for key, source in [("sources", s) for s in board.sources] + [("premium", s) for s in board.premium]:
         if source not in EXCHANGES:
             raise UsageError(f"{where}.{key}: there is no exchange {source!r}{nearest(source, EXCHANGES)}")
-        if key == "sources" and board.quote not in (quotes := EXCHANGES[source].quotes):
-            raise UsageError(f"{where}.sources: {source} has no prices in {board.quote}, but in {', '.join(quotes)}")
     named = {symbol.upper(): text for symbol, text in board.names.items()}  # a variable's name is read in lower case
     for symbol in named.keys() - set(board.symbols):
         raise UsageError(f"{where}.names: {symbol} is not among the board's symbols{nearest(symbol, board.symbols)}")

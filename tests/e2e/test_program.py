@@ -291,8 +291,15 @@ def test_check_says_what_will_bring_no_price_and_which_variables_set_nothing() -
     off = {f"TICKER_EXCHANGES__{name}__ENABLED": "false" for name in ("UPBIT", "BITHUMB")}
     board = {"TICKER_BOARDS__KRW__SOURCES": '["upbit", "bithumb"]'}
     done = ticker("check", **off, **board)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("ticker: board krw has no source: all of upbit, bithumb are disabled; enable one")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "board krw has no source: all of upbit, bithumb are disabled: its rows stay as they are",
+        "configuration is fine: boards krw",
+    ]
+    for command in ("check", "demo", "run", "serve"):
+        done = ticker(command, TICKER_ADMIN__PORT="8080", TICKER_REDIS__URL="redis://h")
+        assert done.returncode == 2
+        assert done.stderr == "ticker: admin.port is 8080, which is server.port too; give each its own\n"
     done = ticker("check", TICKER_SERVER_PORT="8081", **board)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [

@@ -1,5 +1,6 @@
 """A Redis that answers and refuses: passwords, TLS, replicas."""
 
+import asyncio
 import contextlib
 import subprocess
 import urllib.error
@@ -15,6 +16,8 @@ from websockets.sync.client import connect
 from tests import certificates
 from tests.exchanges import Exchanges
 from tests.program import Program, free_port, until
+from ticker.errors import StartError
+from ticker.store import Reader
 
 BOARD = '{"quote":"KRW","symbols":["BTC","XRP"],"sources":["bithumb","upbit"]}'
 PASSWORD = "hidden"
@@ -172,3 +175,20 @@ def test_redis_is_reached_over_tls_and_only_with_the_right_authority(tmp_path: P
             assert "certificate verify failed" in said
             assert PASSWORD not in said
             assert len(said.splitlines()) == 1
+
+
+async def test_a_redis_that_is_still_loading_what_it_has_kept_is_waited_out() -> None:
+    """A large one takes minutes. Seen failing when it counted as one that is away: the program ended after 10 s."""
+
+    async def load(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            while await reader.read(4096):
+                writer.write(b"-LOADING Redis is loading the dataset in memory\r\n")
+
+    async with await asyncio.start_server(load, "127.0.0.1") as loading, asyncio.timeout(5):
+        address = f"redis://127.0.0.1:{loading.sockets[0].getsockname()[1]}"
+        async with Reader(address, persistent=True):
+            pass
+        with pytest.raises(StartError, match="still loading what it has kept; wait"):
+            async with Reader(address):
+                pass

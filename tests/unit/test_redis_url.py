@@ -37,7 +37,9 @@ def test_a_sentinel_address_that_is_none_is_a_users_mistake(address: str) -> Non
         sentinel.read(f"redis+sentinel://{address}")
 
 
-@pytest.mark.parametrize("url", ["redis://:pa/ss@h:1", "redis://h:port", "redis://h?nothing=1", "rediss://[h"])
+@pytest.mark.parametrize(
+    "url", ["redis://:pa/ss@h:1", "redis://h:port", "redis://h?nothing=1", "redis://h?protocol=5", "rediss://[h"]
+)
 async def test_an_address_redis_does_not_understand_is_a_users_mistake_that_tells_no_password(url: str) -> None:
     with pytest.raises(UsageError, match="one looks like redis://user") as caught:
         client(url)

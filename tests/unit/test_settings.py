@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from ticker.errors import UsageError
 from ticker.exchanges import EXCHANGES
-from ticker.settings import BUILT_IN, BoardSettings, ExchangeSettings, Settings, boards, exchanges_of, load
+from ticker.settings import (
+    BUILT_IN,
+    BoardSettings,
+    ExchangeSettings,
+    Settings,
+    boards,
+    exchanges_of,
+    load,
+    require_two_ports,
+)
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -125,11 +134,6 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[boards.krw]\nsymbols = [1]\n", "boards.krw.symbols[0]: it must be text"),
         ("[exchanges.upbit]\nenabled = 'no way'\n", "exchanges.upbit.enabled: it must be true or false"),
         (
-            "[boards.krw]\nsources = ['upbit', 'kraken']\n",
-            "boards.krw.sources: kraken has no prices in KRW, but in USD",
-        ),
-        ("[admin]\nport = 8080\n", "admin.port is 8080, which is server.port too; give each its own"),
-        (
             "[redis]\nurl = 'redis://u:p@host:port/0'\n",
             "redis.url cannot be read; one looks like redis://user:password@",
         ),
@@ -154,9 +158,9 @@ def test_a_file_of_other_letters_is_one_line_naming_it(tmp_path: Path) -> None:
 
 
 def test_two_ports_may_be_one_number_at_two_addresses() -> None:
-    load(None, {"TICKER_ADMIN__PORT": "8080", "TICKER_SERVER__HOST": "10.0.0.1"})
+    require_two_ports(load(None, {"TICKER_ADMIN__PORT": "8080", "TICKER_SERVER__HOST": "10.0.0.1"}))
     with pytest.raises(UsageError, match=r"server\.port too"):
-        load(None, {"TICKER_ADMIN__PORT": "8080", "TICKER_SERVER__HOST": "::"})
+        require_two_ports(load(None, {"TICKER_ADMIN__PORT": "8080", "TICKER_SERVER__HOST": "::"}))
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,7 @@ class Node:
         try:
             self._report, self._holds = await self._store.report(), await self._store.holds()
             self._reachable = True
+            self._store.complaints.well()
         except FAILURES as error:
             self._reachable = False
             self._missed(error)

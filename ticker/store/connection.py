@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Self
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ticker.complaints import Complaints
@@ -27,7 +27,7 @@ UNREADABLE: Final = (
     "redis.url cannot be read; one looks like redis://user:password@10.0.0.5:6379/0, with / in a password as %2F"
 )
 FAILURES: Final = (RedisError, OSError, TimeoutError)
-REFUSALS: Final = (AuthenticationError, NoPermissionError)
+REFUSALS: Final = (AuthenticationError, NoPermissionError, BusyLoadingError)
 
 
 class Deadline(Retry):
@@ -67,7 +67,7 @@ def client(url: str, *, subscriber: bool = False) -> Redis:
         found = Redis.from_url(url, **options)
         pool = found.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # looks at every option of the URL
-    except (ValueError, TypeError):  # their words may hold a part of the password
+    except (ValueError, TypeError, RedisError):  # their words may hold a part of the password
         raise UsageError(UNREADABLE) from None
     return found
 

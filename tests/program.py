@@ -146,6 +146,17 @@ def clients_at(admin: int) -> int | None:
         return None
 
 
+def workers(program: Program) -> dict[int, int]:
+    """The number of each worker and its process."""
+    pid, found = program.process.pid, {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split():
+        line = Path(f"/proc/{child}/cmdline")
+        command = line.read_bytes().split(b"\0") if line.exists() else []
+        if b"--worker" in command:
+            found[int(command[command.index(b"--worker") + 1])] = int(child)
+    return found
+
+
 def serves(admin: int) -> bool:
     """Whether the worker with this admin port would serve readers now."""
     try:

@@ -9,21 +9,10 @@ import orjson
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.program import Program, clients_at, no_files, serves, two_ports, until
+from tests.program import Program, clients_at, no_files, serves, two_ports, until, workers
 
 ENOUGH = 12
 """Connections that two processes share: that one gets all of them happens once in 2,000 runs."""
-
-
-def workers(program: Program) -> dict[int, int]:
-    """The number of each worker and its process."""
-    pid, found = program.process.pid, {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split():
-        line = Path(f"/proc/{child}/cmdline")
-        command = line.read_bytes().split(b"\0") if line.exists() else []
-        if b"--worker" in command:
-            found[int(command[command.index(b"--worker") + 1])] = int(child)
-    return found
 
 
 def alive(reader: ClientConnection) -> bool:

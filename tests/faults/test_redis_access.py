@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from tests import certificates
 from tests.exchanges import Exchanges
-from tests.program import Program, free_port, until
+from tests.program import Program, free_port, two_ports, until, workers
 from ticker.errors import StartError
 from ticker.store import Reader
 
@@ -156,6 +156,19 @@ def test_a_wrong_password_at_the_start_is_said_at_once_and_waited_out(tmp_path: 
             admin.config_set("requirepass", PASSWORD)
             until(lambda: all(answer(port, "/readyz") == 200 for port in ports), program)
             until(lambda: "well again" in program.log.read_text(encoding="utf-8"), program)
+
+
+def test_workers_wait_out_a_wrong_password_at_the_same_time(tmp_path: Path) -> None:
+    """Seen failing with a second worker that was started when the first one had waited, six seconds later."""
+    with server(tmp_path) as redis:
+        redis.config_set("requirepass", "another")
+        admin = two_ports()
+        ports = [f"http://127.0.0.1:{port}" for port in (admin, admin + 1)]
+        settings = {"redis__url": url(redis), "admin__port": str(admin), "boards__krw": BOARD}
+        with Program(tmp_path, "serve", "--workers", "2", **settings) as program:
+            until(lambda: len(workers(program)) == len(ports), program)
+            assert [answer(port, "/healthz") for port in ports] == [None for _ in ports]
+            until(lambda: all(answer(port, "/healthz") == 200 for port in ports), program)
 
 
 def test_redis_is_reached_over_tls_and_only_with_the_right_authority(tmp_path: Path) -> None:

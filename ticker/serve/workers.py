@@ -18,6 +18,8 @@ from ticker.complaints import Complaints
 log = logging.getLogger(__name__)
 
 READY: Final = b"ready\n"
+AHEAD_S: Final = 2.0
+"""A first worker that neither listens nor ended by now waits for Redis; the others need not wait for it."""
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 20.0
 GOOD_S: Final = 60.0
@@ -116,16 +118,29 @@ async def supervise(
 
 
 async def _start(workers: Sequence[Worker]) -> int:
-    """The first one alone, so that what keeps all of them from starting is said once; 0, or the exit code."""
-    for some in (workers[:1], workers[1:]):
-        listening = await asyncio.gather(*(worker.start() for worker in some))
-        for worker, listens in zip(some, listening, strict=True):
-            if not listens:
-                code = await worker.ended()
-                if code is not None and code <= 0:  # it could not say why itself
-                    log.error("worker %d %s at start", worker.number, _told(code))
-                return max(code or 0, 1)
-    return 0
+    """The first one ahead, so that what keeps all of them from starting is said once; 0, or the exit code."""
+    starts = [asyncio.create_task(_begin(workers[0]))]
+    try:
+        await asyncio.wait(starts, timeout=AHEAD_S)
+        if not (starts[0].done() and starts[0].result()):
+            starts += [asyncio.create_task(_begin(worker)) for worker in workers[1:]]
+        for start in asyncio.as_completed(starts):
+            if code := await start:
+                return code
+        return 0
+    finally:
+        for started in starts:
+            started.cancel()
+
+
+async def _begin(worker: Worker) -> int:
+    """Start one; 0 once it listens, or the exit code."""
+    if await worker.start():
+        return 0
+    code = await worker.ended()
+    if code is not None and code <= 0:  # it could not say why itself
+        log.error("worker %d %s at start", worker.number, _told(code))
+    return max(code or 0, 1)
 
 
 async def _end(workers: Sequence[Worker], grace_s: float) -> int:

@@ -205,7 +205,7 @@ function makeLink(base, board) {
       setTimeout(() => {
         // Only now, together with every other element that came in the same turn.
         if (!users.size || asleep || refused || dueAt < Infinity) return;
-        if ((dialled ?? serving)?.query === query()) return;
+        if ((dialled || serving)?.query === query()) return;
         kind = serving?.kind ?? kind;
         dial();
       });
@@ -353,7 +353,7 @@ function draw(cell, prices) {
   };
   const low = Math.min(...prices);
   const scale = 26 / (Math.max(...prices) - low || 1);
-  const spots = prices.map((price, i) => [(100 * i) / (prices.length - 1), 28 - (price - low) * scale].map((at) => at.toFixed(1)));
+  const spots = prices.map((price, i) => [(100 * i) / (prices.length - 1), 28 - (price - low) * scale]);
   const paths = [svg('path', 'd', `M${spots[0]}H100`), svg('path', 'd', `M${spots.join('L')}`)];
   const box = svg('svg', 'viewBox', '0 0 100 30', ...paths);
   box.setAttribute('preserveAspectRatio', 'none');
@@ -450,7 +450,10 @@ function mount(host) {
       const symbol = event.target.closest('[data-symbol]')?.dataset.symbol;
       if (symbol && !emit('click', { symbol })) event.preventDefault();
     };
-    if (ownPage() && parent !== window) new ResizeObserver(tellHeight).observe(document.body);
+    if (ownPage() && parent !== window) {
+      // Told whenever it changes, and whenever the publisher's page asks.
+      new ResizeObserver((onmessage = tellHeight)).observe(document.body);
+    }
   }
 
   /** The form's own markup, with waiting rows that reserve the height. */
@@ -603,7 +606,7 @@ function mount(host) {
     if (isNear === !!client) return;
     client?.close();
     clearInterval(turning);
-    client = isNear ? connect(options, queue) : null;
+    client = isNear && connect(options, queue);
     if (!isNear) return;
     if (form === 'strip') turning = setInterval(turn, 5000);
     queue();
@@ -645,18 +648,22 @@ export class CryptoTicker extends (globalThis.HTMLElement ?? Object) {
 // In a frame of its own the page tells its height; the publisher's page gives it to our frames and to no others.
 
 function tellHeight() {
-  parent.postMessage({ type: 'ticker-height', height: Math.ceil(document.body.getBoundingClientRect().height) }, '*');
+  parent.postMessage({ type: 'ticker-height', height: document.body.offsetHeight + 1 }, '*');
 }
 
+/** Takes a frame's message; without one, asks every frame of ours: one that was faster has told nobody. */
 function fitFrame({ data, source, origin }) {
   for (const frame of document.querySelectorAll('iframe')) {
-    if (frame.contentWindow !== source || data?.type !== 'ticker-height' || !frame.src.startsWith(`${HOME}embed/`)) continue;
-    const opaque = frame.sandbox.length && !frame.sandbox.contains('allow-same-origin');
+    if (!frame.src.startsWith(`${HOME}embed/`)) continue;
+    if (!data) frame.contentWindow.postMessage(0, '*');
+    if (frame.contentWindow !== source || data?.type !== 'ticker-height') continue;
+    const opaque = /^(?!.*same-origin)./.test(frame.sandbox);
     if (origin === (opaque ? 'null' : new URL(HOME).origin)) frame.height = whole(data.height, 40, 4000);
   }
 }
 
 if (globalThis.customElements && !customElements.get('crypto-ticker')) {
   addEventListener('message', fitFrame);
+  fitFrame({});
   customElements.define('crypto-ticker', CryptoTicker);
 }

@@ -70,3 +70,15 @@ async def test_the_frame_of_the_plain_page_fits_its_content(tab: Page, speaker: 
     frame = tab.frame_locator("iframe")
     await expect(frame.locator(ROWS)).to_have_count(23)
     await expect(tab.locator("iframe")).not_to_have_attribute("height", "100")
+
+
+async def test_a_frame_that_was_there_before_the_pages_script_is_fitted_all_the_same(
+    tab: Page, speaker: Speaker
+) -> None:
+    """Seen failing when a frame told its height only when that changed: a script that came later never heard of it."""
+    frame = f'<iframe src="{speaker.url}/embed/article" height="100" sandbox="allow-scripts"></iframe>'
+    await host(tab, speaker, f"<!doctype html>{frame}")
+    await expect(tab.frame_locator("iframe").locator(".ct-pause")).to_be_visible()
+    await tab.wait_for_timeout(300)
+    await tab.add_script_tag(url=f"{speaker.url}/widget.js", type="module")
+    await expect(tab.locator("iframe")).not_to_have_attribute("height", "100")

@@ -606,7 +606,7 @@ function mount(host) {
     if (isNear === !!client) return;
     client?.close();
     clearInterval(turning);
-    client = isNear && connect(options, queue);
+    client = isNear ? connect(options, queue) : null;
     if (!isNear) return;
     if (form === 'strip') turning = setInterval(turn, 5000);
     queue();

@@ -72,6 +72,9 @@ class Reload:
     def _hear(self) -> None:
         """A terminal that was closed says the same, and means the end."""
         if self._terminal and not sys.stderr.isatty():
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for stream in (1, 2):  # what is logged on the way out would fail there, and the exit code with it
+                os.dup2(nowhere, stream)
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             self._asked.set()
